@@ -1,0 +1,140 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package eventstore keeps events and finds them again.
+//
+// It promises that an acknowledged batch survives a kill, that each event is
+// stored once however often its batch is delivered, and that every read names
+// a scope and a bound in time. Engines live below it (duck) and prove
+// themselves with package storetest. Nobody else writes SQL for events.
+package eventstore
+
+import (
+	"context"
+	"time"
+
+	"citywall/event"
+	"citywall/identity"
+)
+
+// Batch is what is committed together. A MsgID that was committed before makes
+// Append a no-op: that is how redelivery stays invisible.
+type Batch struct {
+	MsgID  string
+	Events []*event.Event
+}
+
+// Query asks for events. From and To bound it (To exclusive) and are required:
+// an engine refuses an unbounded query as invalid.
+type Query struct {
+	From, To time.Time
+	Filter   Filter // nil: all
+	Sort     Sort
+	Limit    int    // page size, 1..1000; 0 means 100
+	After    string // cursor of the page before, "" for the first
+}
+
+// Sort is the order of a result. Ties are broken by event id.
+type Sort string
+
+// Orders.
+const (
+	Newest Sort = "newest"
+	Oldest Sort = "oldest"
+)
+
+// Page is one page of a result.
+type Page struct {
+	Events     []*event.Event
+	Next       string // cursor, "" at the end
+	Incomplete string // why the answer is partial, "" when it is whole
+}
+
+// Bucket is one bar of a histogram.
+type Bucket struct {
+	Start time.Time
+	Count int64
+}
+
+// Count is one value of a facet or top-N.
+type Count struct {
+	Value string
+	Count int64
+}
+
+// Store is shared by many consumers, so its interface lives with its noun.
+type Store interface {
+	// Append commits the batch durably before it returns. Repeated event ids
+	// within or across batches are stored once.
+	Append(ctx context.Context, b Batch) error
+	// Search returns one page.
+	Search(ctx context.Context, s identity.Scope, q Query) (Page, error)
+	// Get returns one event or a not-found error.
+	Get(ctx context.Context, s identity.Scope, id event.ID) (*event.Event, error)
+	// Count returns the number of events q selects, pages ignored.
+	Count(ctx context.Context, s identity.Scope, q Query) (int64, error)
+	// Histogram counts per bucket of width, empty buckets included.
+	Histogram(ctx context.Context, s identity.Scope, q Query, width time.Duration) ([]Bucket, error)
+	// Top counts the n most frequent values of a column or native field.
+	Top(ctx context.Context, s identity.Scope, q Query, field string, n int) ([]Count, error)
+	// Each calls f for all events of q in the order of q.Sort, without paging
+	// in memory. An error of f stops it.
+	Each(ctx context.Context, s identity.Scope, q Query, f func(*event.Event) error) error
+	// Close flushes and releases.
+	Close() error
+}
+
+// Op is a comparison of one field.
+type Op string
+
+// Comparisons. All text comparisons ignore case.
+const (
+	Eq       Op = "eq"
+	Contains Op = "contains"
+	Prefix   Op = "prefix"
+	Suffix   Op = "suffix"
+	Glob     Op = "glob" // * and ?
+	CIDR     Op = "cidr"
+	Lt       Op = "lt"
+	Lte      Op = "lte"
+	Gt       Op = "gt"
+	Gte      Op = "gte"
+	Exists   Op = "exists"
+)
+
+// Filter is a typed tree: And, Or, Not, Cond or Word.
+type Filter interface{ filter() }
+
+// And holds when all of its parts do; empty holds.
+type And []Filter
+
+// Or holds when one of its parts does; empty does not.
+type Or []Filter
+
+// Not negates.
+type Not struct{ F Filter }
+
+// Cond compares a field: a column name (see Columns) or a native field name.
+type Cond struct {
+	Field string
+	Op    Op
+	Value string
+}
+
+// Word is text anywhere in the record.
+type Word string
+
+func (And) filter()  {}
+func (Or) filter()   {}
+func (Not) filter()  {}
+func (Cond) filter() {}
+func (Word) filter() {}
+
+// Columns are the normalised names that every engine stores as columns, in the
+// order people meet them. Anything else is a native field of the record.
+var Columns = []string{
+	"time", "received", "id", "agency", "source", "product", "category", "service",
+	"host", "user", "target_user", "src_ip", "src_port", "dst_ip", "dst_port", "proto",
+	"event_id", "channel", "action", "process", "parent", "command", "file", "hash",
+	"message", "session", "bytes_out", "bytes_in", "format",
+}
