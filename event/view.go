@@ -37,7 +37,18 @@ const (
 	RPC         Action = "rpc"         // Zeek dce_rpc
 )
 
-// View is the normalised reading of a record. Empty means unknown.
+// Outcome says whether what a record tells of succeeded.
+type Outcome string
+
+// Outcomes; empty is unknown.
+const (
+	Success Outcome = "success"
+	Failure Outcome = "failure"
+)
+
+// View is the normalised reading of a record. Empty means unknown. It is
+// computed by Event.View from the native fields and never stored in their
+// place.
 type View struct {
 	Host     string        `json:"host,omitempty"`     // whom the record is about (asset.HostName form)
 	Observer string        `json:"observer,omitempty"` // who wrote it, when that is another machine
@@ -60,6 +71,7 @@ type View struct {
 	EventID  string        `json:"event_id,omitempty"`
 	Channel  string        `json:"channel,omitempty"`
 	Action   Action        `json:"action,omitempty"`
+	Outcome  Outcome       `json:"outcome,omitempty"`
 	Logon    int           `json:"logon_type,omitempty"` // Windows logon type
 	Session  string        `json:"session,omitempty"`    // LogonId, Zeek uid, Suricata flow_id
 	Message  string        `json:"message,omitempty"`    // alert name, service name, query, URL: what a person reads first

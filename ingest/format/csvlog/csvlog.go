@@ -1,0 +1,278 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package csvlog decodes comma-separated logs with a header line.
+//
+// The alert header time,name,ip,host,short (alerts of several products in one
+// table, as the AIT alert data set has them) is recognised by itself; any other
+// CSV needs a mapping that says which column is the time. Columns become
+// fields under their own names.
+//
+// It never guesses the meaning of a column beyond that.
+package csvlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"citywall/event"
+	"citywall/ingest/format"
+)
+
+const name = "csv"
+
+// Format returns the decoder.
+func Format() format.Format {
+	return format.Format{Name: name, Sniff: sniff, Decode: decode}
+}
+
+var alertHeader = []string{"time", "name", "ip", "host", "short"}
+
+func isAlerts(cols []string) bool {
+	if len(cols) < len(alertHeader) {
+		return false
+	}
+	for i, c := range alertHeader {
+		if cols[i] != c {
+			return false
+		}
+	}
+	return true
+}
+
+func sniff(head []byte) int {
+	line, _, more := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
+	cols := strings.Split(strings.TrimRight(string(line), "\r"), ",")
+	switch {
+	case isAlerts(cols):
+		return 95
+	case !more || len(cols) < 3 || bytes.ContainsAny(line, "{<#\x00"):
+		return 0
+	}
+	for _, c := range cols {
+		if c = strings.Trim(strings.TrimSpace(c), `"`); c == "" || len(c) > 64 || strings.ContainsAny(c, "=;[]") {
+			return 0
+		}
+	}
+	return 15 // some header; needs a mapping
+}
+
+// alertMapping is what the recognised header means.
+var alertMapping = format.CSVMapping{Time: "time", Layout: "epoch", Product: "alert", Category: "alert"}
+
+// maxJoined is how many lines a quoted value may span before the quote is
+// taken for damage.
+const maxJoined = 50
+
+func decode(ctx context.Context, r io.Reader, src format.Source, emit format.Emit) (format.Stats, error) {
+	d := decoder{src: src, emit: emit}
+	err := format.EachLine(ctx, r, func(l format.Line) error {
+		if l.Long {
+			d.damaged(l.Pos, fmt.Errorf("longer than %d bytes", format.MaxRecord))
+			return nil
+		}
+		return d.line(row{bytes.Clone(l.Text), l.Pos})
+	})
+	if err == nil {
+		err = d.flush()
+	}
+	return d.st, err
+}
+
+// row is one line, or several that a quoted value joins.
+type row struct {
+	text []byte
+	pos  format.Pos
+}
+
+type decoder struct {
+	m       format.CSVMapping
+	src     format.Source
+	emit    format.Emit
+	st      format.Stats
+	cols    []string // nil before the header
+	timeCol int
+	open    []row // lines of a value whose quote has not closed yet
+}
+
+// line takes the next line. One with an open quote waits for its end; when that
+// does not come, the first line is damaged and the others stand alone again, so
+// that a stray quote hides nothing.
+func (d *decoder) line(l row) error {
+	odd := bytes.Count(l.text, []byte(`"`))%2 == 1
+	if len(d.open) == 0 && !odd {
+		return d.row(l)
+	}
+	d.open = append(d.open, l)
+	if len(d.open) > 1 && odd {
+		all := d.open[0]
+		for _, x := range d.open[1:] {
+			all.text = append(append(all.text, '\n'), x.text...)
+		}
+		d.open = d.open[:0]
+		return d.row(all)
+	}
+	if len(d.open) >= maxJoined {
+		return d.giveUp()
+	}
+	return nil
+}
+
+func (d *decoder) giveUp() error {
+	lines := d.open
+	d.open = nil
+	d.damaged(lines[0].pos, errors.New("a quote without an end"))
+	for _, l := range lines[1:] {
+		if err := d.line(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *decoder) flush() error {
+	for len(d.open) > 0 {
+		if err := d.giveUp(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *decoder) damaged(p format.Pos, err error) {
+	d.st.Damaged++
+	d.st.Note("line %d at byte %d: %v", p.Line, p.Offset, err)
+}
+
+func (d *decoder) row(l row) error {
+	vals, err := split(l.text)
+	if d.cols == nil {
+		if err != nil {
+			return fmt.Errorf("read the CSV header: %w", err)
+		}
+		return d.header(vals)
+	}
+	var e *event.Event
+	if err == nil {
+		e, err = d.record(vals, l)
+	}
+	if err != nil {
+		d.damaged(l.pos, err)
+		return nil
+	}
+	d.st.Saw(e)
+	return d.emit(e)
+}
+
+func (d *decoder) header(cols []string) error {
+	for i, c := range cols {
+		cols[i] = strings.TrimSpace(c)
+	}
+	switch {
+	case d.src.CSV != nil:
+		d.m = *d.src.CSV
+	case isAlerts(cols):
+		d.m = alertMapping
+	default:
+		return fmt.Errorf("a CSV with the columns %s needs a mapping: name its time column under csv: in the configuration", strings.Join(cols, ", "))
+	}
+	d.timeCol = slices.Index(cols, d.m.Time)
+	if d.timeCol < 0 {
+		return fmt.Errorf("the CSV has no column %q for the time; it has %s", d.m.Time, strings.Join(cols, ", "))
+	}
+	for i, c := range cols {
+		if n, ok := d.m.Rename[c]; ok {
+			cols[i] = n
+		}
+	}
+	d.cols = cols
+	return nil
+}
+
+func (d *decoder) record(vals []string, l row) (*event.Event, error) {
+	if len(vals) != len(d.cols) {
+		return nil, fmt.Errorf("%d values for %d columns", len(vals), len(d.cols))
+	}
+	t, assumed, err := d.time(vals[d.timeCol])
+	if err != nil {
+		return nil, err
+	}
+	e := d.src.Event(name, l.pos)
+	e.Time, e.TimeRaw, e.ZoneAssumed = t, vals[d.timeCol], assumed
+	e.Product, e.Category, e.Service = d.m.Product, d.m.Category, d.m.Service
+	e.Raw = l.text
+	e.Fields = make(event.Fields, len(vals))
+	for i, v := range vals {
+		e.Fields[i] = event.Field{Name: d.cols[i], Value: event.T(v)}
+	}
+	if d.m.Product == "alert" && e.Service == "" {
+		// "Wazuh: ...", "Suricata: Alert - ...", "AMiner: ...": the product that raised it.
+		if tool, _, ok := strings.Cut(e.Fields.Str("name"), ":"); ok && len(tool) < 32 {
+			e.Service = strings.ToLower(tool)
+		}
+	}
+	return e, nil
+}
+
+func (d *decoder) time(s string) (time.Time, bool, error) {
+	switch d.m.Layout {
+	case "epoch":
+		t, err := format.Epoch(s)
+		return t, false, err
+	case "epoch_ms", "":
+		return format.Time(s, d.src.Location())
+	}
+	t, err := time.ParseInLocation(d.m.Layout, s, d.src.Location())
+	zoned := strings.Contains(d.m.Layout, "Z07") || strings.Contains(d.m.Layout, "-07") || strings.Contains(d.m.Layout, "MST")
+	return t.UTC(), !zoned, err
+}
+
+// split reads one row by RFC 4180; a quote inside an unquoted value is text.
+// The values share one string.
+func split(b []byte) ([]string, error) {
+	s := string(b)
+	out := make([]string, 0, 8)
+	for {
+		if len(out) >= format.MaxFields {
+			return nil, errors.New("too many columns")
+		}
+		if !strings.HasPrefix(s, `"`) {
+			v, rest, more := strings.Cut(s, ",")
+			out = append(out, v)
+			if !more {
+				return out, nil
+			}
+			s = rest
+			continue
+		}
+		var v strings.Builder
+		s = s[1:]
+		for {
+			i := strings.IndexByte(s, '"')
+			if i < 0 {
+				return nil, errors.New("a quote without an end")
+			}
+			v.WriteString(s[:i])
+			s = s[i+1:]
+			if !strings.HasPrefix(s, `"`) {
+				break
+			}
+			v.WriteByte('"')
+			s = s[1:]
+		}
+		out = append(out, v.String())
+		if s == "" {
+			return out, nil
+		}
+		if s[0] != ',' {
+			return nil, errors.New("text after a closing quote")
+		}
+		s = s[1:]
+	}
+}
