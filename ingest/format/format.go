@@ -39,6 +39,7 @@ type Source struct {
 	Exhibit  string         // Origin.Exhibit
 	Zone     *time.Location // for times without a zone; nil means Asia/Taipei
 	Received time.Time      // live: arrival; files: zero
+	NotAfter time.Time      // latest plausible time, for records that write no year: arrival, or the file's own time
 	Carve    bool           // also look for deleted records (EVTX)
 	CSV      *CSVMapping    // for CSV without a known header
 }

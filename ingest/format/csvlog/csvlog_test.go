@@ -42,7 +42,7 @@ func TestAlertHeader(t *testing.T) {
 	if v := evs[0].View(); v.Host != "mail" || v.Action != event.Alert || v.HostAddr.String() != "172.19.130.4" {
 		t.Errorf("view %+v", v)
 	}
-	if e.Origin.Offset != 87 || e.Origin.Line != 3 {
+	if e.Origin.Offset != int64(strings.Index(in, "1642723348.5")) || e.Origin.Line != 3 {
 		t.Errorf("origin %+v", e.Origin)
 	}
 }

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"strings"
+	"time"
+)
+
+// when is a time read off the start of a line.
+type when struct {
+	at         time.Time
+	assumed    bool          // the zone was
+	resolution time.Duration // how fine the text is
+}
+
+// stamp reads the time at the start of a classic line: "Jan _2 15:04:05",
+// optionally with a fraction or a year, or an ISO 8601 time. It returns the
+// text it read. A time without a year and without a bound stays zero.
+func stamp(line string, loc *time.Location, notAfter time.Time) (when, string, bool) {
+	if len(line) >= 15 && line[3] == ' ' && line[6] == ' ' && line[9] == ':' && line[12] == ':' {
+		raw := line[:15]
+		if rest := line[15:]; strings.HasPrefix(rest, ".") {
+			n := 1
+			for n < len(rest) && n < 10 && rest[n] >= '0' && rest[n] <= '9' {
+				n++
+			}
+			raw = line[:15+n]
+		}
+		t, err := time.ParseInLocation("Jan _2 15:04:05.999999999", raw, loc)
+		if err != nil {
+			if t, err = time.ParseInLocation("Jan 02 15:04:05.999999999", raw, loc); err != nil {
+				return when{}, "", false
+			}
+		}
+		w := when{assumed: true, resolution: time.Second}
+		if len(raw) > 15 {
+			w.resolution = 0
+		}
+		w.at = inYear(t, loc, notAfter)
+		return w, raw, true
+	}
+	raw, _, _ := strings.Cut(line, " ")
+	if len(raw) < 19 || raw[4] != '-' || raw[10] != 'T' {
+		return when{}, "", false
+	}
+	if t, err := time.Parse(time.RFC3339Nano, raw); err == nil {
+		return when{at: t.UTC()}, raw, true
+	}
+	if t, err := time.ParseInLocation("2006-01-02T15:04:05.999999999", raw, loc); err == nil {
+		return when{at: t.UTC(), assumed: true}, raw, true
+	}
+	return when{}, "", false
+}
+
+// inYear puts a month, day and time into the latest year that is not after the
+// bound (a day of clock error allowed). 29 February goes to the latest leap
+// year.
+func inYear(t time.Time, loc *time.Location, notAfter time.Time) time.Time {
+	if notAfter.IsZero() {
+		return time.Time{}
+	}
+	bound := notAfter.Add(24 * time.Hour)
+	for y := bound.In(loc).Year(); y > bound.Year()-9; y-- {
+		c := time.Date(y, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+		if c.Day() == t.Day() && !c.After(bound) {
+			return c.UTC()
+		}
+	}
+	return time.Time{}
+}
