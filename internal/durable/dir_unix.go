@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !windows
+
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// SyncDir makes the names in a folder durable.
+func SyncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync folder %s: %w", path, err)
+	}
+	return nil
+}
