@@ -18,14 +18,17 @@ import (
 )
 
 // Batch is what is committed together. A MsgID that was committed before makes
-// Append a no-op: that is how redelivery stays invisible.
+// Append a no-op: that is how redelivery stays invisible. An empty MsgID is
+// never remembered.
 type Batch struct {
 	MsgID  string
+	Case   string // the case whose exhibits these events come from, "" for the realm's own estate
 	Events []*event.Event
 }
 
 // Query asks for events. From and To bound it (To exclusive) and are required:
-// an engine refuses an unbounded query as invalid.
+// an engine refuses an unbounded query as invalid. An event is found at the
+// time that When gives it.
 type Query struct {
 	From, To time.Time
 	Filter   Filter // nil: all
@@ -65,7 +68,10 @@ type Count struct {
 // Store is shared by many consumers, so its interface lives with its noun.
 type Store interface {
 	// Append commits the batch durably before it returns. Repeated event ids
-	// within or across batches are stored once.
+	// within or across batches are stored once per realm and case. The store
+	// looks for an id near the event's own time: a record that comes again
+	// with another time (its source was read again with another zone) is
+	// another event. Records without a time are recognised at any time.
 	Append(ctx context.Context, b Batch) error
 	// Search returns one page.
 	Search(ctx context.Context, s identity.Scope, q Query) (Page, error)
@@ -73,9 +79,12 @@ type Store interface {
 	Get(ctx context.Context, s identity.Scope, id event.ID) (*event.Event, error)
 	// Count returns the number of events q selects, pages ignored.
 	Count(ctx context.Context, s identity.Scope, q Query) (int64, error)
-	// Histogram counts per bucket of width, empty buckets included.
+	// Histogram counts per bucket of width, empty buckets included. The first
+	// begins at q.From. Width is in whole microseconds.
 	Histogram(ctx context.Context, s identity.Scope, q Query, width time.Duration) ([]Bucket, error)
-	// Top counts the n most frequent values of a column or native field.
+	// Top counts the n most frequent values of a column or native field, ties
+	// in the order of the values. Values keep their case. Each element of a
+	// list counts once per event.
 	Top(ctx context.Context, s identity.Scope, q Query, field string, n int) ([]Count, error)
 	// Each calls f for all events of q in the order of q.Sort, without paging
 	// in memory. An error of f stops it.
@@ -87,19 +96,21 @@ type Store interface {
 // Op is a comparison of one field.
 type Op string
 
-// Comparisons. All text comparisons ignore case.
+// Comparisons. All text comparisons ignore case (strings.ToLower on both
+// sides). A list matches when one of its elements does; null and absent match
+// nothing. Eq on some columns is a little wider, see Kind.
 const (
 	Eq       Op = "eq"
 	Contains Op = "contains"
 	Prefix   Op = "prefix"
 	Suffix   Op = "suffix"
-	Glob     Op = "glob" // * and ?
-	CIDR     Op = "cidr"
-	Lt       Op = "lt"
-	Lte      Op = "lte"
+	Glob     Op = "glob" // * and ?; [*] [?] [[] stand for the characters themselves
+	CIDR     Op = "cidr" // the value is an address inside the prefix
+	Lt       Op = "lt"   // these four compare numbers when Value is one (see Number),
+	Lte      Op = "lte"  // and then only values that are numbers match; else text
 	Gt       Op = "gt"
 	Gte      Op = "gte"
-	Exists   Op = "exists"
+	Exists   Op = "exists" // there and not null (columns: known)
 )
 
 // Filter is a typed tree: And, Or, Not, Cond or Word.
@@ -114,14 +125,17 @@ type Or []Filter
 // Not negates.
 type Not struct{ F Filter }
 
-// Cond compares a field: a column name (see Columns) or a native field name.
+// Cond compares a field: a column name (see Columns) or a native field name,
+// case ignored in both. "native.NAME" means the native field even when a
+// column has that name.
 type Cond struct {
 	Field string
 	Op    Op
 	Value string
 }
 
-// Word is text anywhere in the record.
+// Word is text in the name or value of any native field, or in one of the
+// columns WordColumns.
 type Word string
 
 func (And) filter()  {}
@@ -129,12 +143,3 @@ func (Or) filter()   {}
 func (Not) filter()  {}
 func (Cond) filter() {}
 func (Word) filter() {}
-
-// Columns are the normalised names that every engine stores as columns, in the
-// order people meet them. Anything else is a native field of the record.
-var Columns = []string{
-	"time", "received", "id", "agency", "source", "product", "category", "service",
-	"host", "user", "target_user", "src_ip", "src_port", "dst_ip", "dst_port", "proto",
-	"event_id", "channel", "action", "process", "parent", "command", "file", "hash",
-	"message", "session", "bytes_out", "bytes_in", "format",
-}
