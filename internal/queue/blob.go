@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package queue
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"citywall/internal/fault"
+)
+
+const (
+	blobDir = "blobs"
+	deadDir = "dead"
+)
+
+// Blob is a file that is too large or too binary to travel as records: it lies
+// beside the stream, and a message names it.
+type Blob struct {
+	Name   string `json:"name"`   // in the queue's folder; one message each
+	SHA256 string `json:"sha256"` // of the content, hex
+	Size   int64  `json:"size"`
+}
+
+// PutBlob copies r to disk and syncs it. It belongs to the message that names
+// it and is deleted when that message is acknowledged; one that was never
+// published is swept away later.
+func (q *Queue) PutBlob(ctx context.Context, r io.Reader) (b Blob, err error) {
+	if err := q.free.check(); err != nil {
+		return Blob{}, err
+	}
+	name := uuid.Must(uuid.NewV7()).String()
+	h := sha256.New()
+	n := int64(0)
+	err = writeDurable(filepath.Join(q.dir, blobDir), name, func(w io.Writer) error {
+		n, err = io.Copy(io.MultiWriter(w, h), readerFunc(func(p []byte) (int, error) {
+			if err := ctx.Err(); err != nil {
+				return 0, err
+			}
+			if err := q.free.check(); err != nil {
+				return 0, err
+			}
+			return r.Read(p)
+		}))
+		return err
+	})
+	if err != nil {
+		return Blob{}, fmt.Errorf("copy a file into the queue: %w", err)
+	}
+	return Blob{Name: name, SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, nil
+}
+
+// BlobPath returns where the file lies.
+func (q *Queue) BlobPath(b Blob) (string, error) {
+	if _, err := uuid.Parse(b.Name); err != nil || len(b.Name) != 36 {
+		return "", fault.New(fault.Invalid, "blob name %q is not one of the queue's", b.Name)
+	}
+	return filepath.Join(q.dir, blobDir, b.Name), nil
+}
+
+// DropBlob deletes a file whose message was not published.
+func (q *Queue) DropBlob(b Blob) error { return q.dropBlob(b) }
+
+func (q *Queue) dropBlob(b Blob) error {
+	path, err := q.BlobPath(b)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("drop a file of the queue: %w", err)
+	}
+	return nil
+}
+
+// sweep deletes what a kill left behind: half-written files always, and all
+// blobs when no message is waiting that could name one.
+func (q *Queue) sweep(ctx context.Context) error {
+	info, err := q.str.Info(ctx)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(q.dir, blobDir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if info.State.Msgs == 0 || strings.HasSuffix(e.Name(), tmpSuffix) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Bury puts bytes that cannot be processed aside, with the reason, so that the
+// queue can go on and nothing that was acknowledged is gone.
+func (q *Queue) Bury(name string, data []byte, reason error) error {
+	dir := filepath.Join(q.dir, deadDir)
+	err := writeDurable(dir, name+".bin", func(w io.Writer) error { _, err := w.Write(data); return err })
+	if err == nil {
+		err = writeDurable(dir, name+".reason", func(w io.Writer) error { _, err := fmt.Fprintln(w, reason); return err })
+	}
+	if err != nil {
+		return fmt.Errorf("put %s aside: %w", name, err)
+	}
+	q.st.buried.Add(1)
+	q.log.Error("queue: put aside what cannot be processed", "name", name, "folder", dir, "reason", reason)
+	return nil
+}
+
+const tmpSuffix = ".tmp"
+
+// writeDurable writes dir/name so that after a kill it is whole or absent.
+func writeDurable(dir, name string, write func(io.Writer) error) error {
+	tmp := filepath.Join(dir, name+tmpSuffix)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, filepath.Join(dir, name))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
