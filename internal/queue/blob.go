@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"citywall/internal/durable"
 	"citywall/internal/fault"
 )
 
@@ -36,25 +37,21 @@ type Blob struct {
 // PutBlob copies r to disk and syncs it. It belongs to the message that names
 // it and is deleted when that message is acknowledged; one that was never
 // published is swept away later.
-func (q *Queue) PutBlob(ctx context.Context, r io.Reader) (b Blob, err error) {
+func (q *Queue) PutBlob(ctx context.Context, r io.Reader) (Blob, error) {
 	if err := q.free.check(); err != nil {
 		return Blob{}, err
 	}
 	name := uuid.Must(uuid.NewV7()).String()
 	h := sha256.New()
-	n := int64(0)
-	err = writeDurable(filepath.Join(q.dir, blobDir), name, func(w io.Writer) error {
-		n, err = io.Copy(io.MultiWriter(w, h), readerFunc(func(p []byte) (int, error) {
-			if err := ctx.Err(); err != nil {
-				return 0, err
-			}
-			if err := q.free.check(); err != nil {
-				return 0, err
-			}
-			return r.Read(p)
-		}))
-		return err
-	})
+	n, err := durable.Create(filepath.Join(q.dir, blobDir, name), 0o600, io.TeeReader(readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if err := q.free.check(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	}), h))
 	if err != nil {
 		return Blob{}, fmt.Errorf("copy a file into the queue: %w", err)
 	}
@@ -96,7 +93,7 @@ func (q *Queue) sweep(ctx context.Context) error {
 		return err
 	}
 	for _, e := range entries {
-		if info.State.Msgs == 0 || strings.HasSuffix(e.Name(), tmpSuffix) {
+		if info.State.Msgs == 0 || strings.HasSuffix(e.Name(), ".tmp") {
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
@@ -109,9 +106,9 @@ func (q *Queue) sweep(ctx context.Context) error {
 // queue can go on and nothing that was acknowledged is gone.
 func (q *Queue) Bury(name string, data []byte, reason error) error {
 	dir := filepath.Join(q.dir, deadDir)
-	err := writeDurable(dir, name+".bin", func(w io.Writer) error { _, err := w.Write(data); return err })
+	err := durable.Replace(filepath.Join(dir, name+".bin"), 0o600, data)
 	if err == nil {
-		err = writeDurable(dir, name+".reason", func(w io.Writer) error { _, err := fmt.Fprintln(w, reason); return err })
+		err = durable.Replace(filepath.Join(dir, name+".reason"), 0o600, []byte(reason.Error()+"\n"))
 	}
 	if err != nil {
 		return fmt.Errorf("put %s aside: %w", name, err)
@@ -119,36 +116,6 @@ func (q *Queue) Bury(name string, data []byte, reason error) error {
 	q.st.buried.Add(1)
 	q.log.Error("queue: put aside what cannot be processed", "name", name, "folder", dir, "reason", reason)
 	return nil
-}
-
-const tmpSuffix = ".tmp"
-
-// writeDurable writes dir/name so that after a kill it is whole or absent.
-func writeDurable(dir, name string, write func(io.Writer) error) error {
-	tmp := filepath.Join(dir, name+tmpSuffix)
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 type readerFunc func(p []byte) (int, error)

@@ -26,7 +26,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -36,6 +35,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"citywall/internal/durable"
 	"citywall/internal/fault"
 )
 
@@ -80,7 +80,7 @@ func Open(ctx context.Context, dir string, cfg Config, log *slog.Logger) (*Queue
 		return nil, err
 	}
 	for _, d := range []string{dir, filepath.Join(dir, blobDir), filepath.Join(dir, deadDir)} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
+		if err := durable.Mkdir(d); err != nil {
 			return nil, fmt.Errorf("open queue: %w", err)
 		}
 	}
