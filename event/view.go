@@ -78,4 +78,10 @@ type View struct {
 	BytesOut int64         `json:"bytes_out,omitempty"`  // from Src to Dst
 	BytesIn  int64         `json:"bytes_in,omitempty"`
 	Duration time.Duration `json:"duration,omitempty"`
+
+	Start   time.Time `json:"start,omitzero"`     // when what the record tells began, if it was written at the end
+	Answer  string    `json:"answer,omitempty"`   // addresses a DNS answer gives, joined with ", "
+	Trust   string    `json:"trust,omitempty"`    // what a sensor said of a TLS certificate: "ok", "self signed certificate"
+	SrcSide string    `json:"src_side,omitempty"` // role of the firewall's interface: lan, wan, dmz
+	DstSide string    `json:"dst_side,omitempty"`
 }

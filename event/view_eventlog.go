@@ -210,6 +210,7 @@ func sysmon(f Fields, v *View) {
 		v.File = f.Str("PipeName")
 	case "22":
 		v.Action, v.Message = DNS, f.Str("QueryName")
+		v.Answer = strings.ReplaceAll(f.Str("QueryResults"), ";", ", ")
 	}
 }
 

@@ -5,6 +5,7 @@ package event
 
 import (
 	"strings"
+	"time"
 
 	"citywall/asset"
 )
@@ -64,9 +65,9 @@ func viewZeek(e *Event, v *View) {
 		v.Message = strings.TrimSpace(f.Str("method") + " " + f.Str("host") + f.Str("uri"))
 		v.BytesOut, v.BytesIn = count(f.Str("request_body_len")), count(f.Str("response_body_len"))
 	case "dns":
-		v.Action, v.Service, v.Message = DNS, "dns", f.Str("query")
+		v.Action, v.Service, v.Message, v.Answer = DNS, "dns", f.Str("query"), f.Str("answers")
 	case "ssl":
-		v.Service, v.Message = "ssl", f.Str("server_name")
+		v.Service, v.Message, v.Trust = "ssl", f.Str("server_name"), f.Str("validation_status")
 	case "notice":
 		v.Action = Alert
 		v.Message = strings.TrimSpace(f.Str("note") + " " + f.Str("msg"))
@@ -127,8 +128,10 @@ func viewSuricata(e *Event, v *View) {
 			v.Action, v.Outcome = FlowRefused, Failure
 		}
 		v.Duration = seconds(f.Str("flow.age"))
+		v.Start = eveStart(f.Str("flow.start"))
 	case "dns":
 		v.Action, v.Message = DNS, f.First("dns.rrname", "dns.query.rrname", "dns.queries.rrname")
+		v.Answer = f.First("dns.grouped.A", "dns.rdata", "dns.answers.rdata")
 	case "http":
 		v.Action = HTTP
 		v.Message = strings.TrimSpace(f.Str("http.http_method") + " " + f.Str("http.hostname") + f.Str("http.url"))
@@ -139,6 +142,16 @@ func viewSuricata(e *Event, v *View) {
 	case "fileinfo":
 		v.File, v.Hash = f.Str("fileinfo.filename"), f.First("fileinfo.sha256", "fileinfo.md5")
 	}
+}
+
+// eveStart reads flow.start; a flow record is written when the flow times out.
+func eveStart(s string) time.Time {
+	for _, layout := range [...]string{"2006-01-02T15:04:05.999999999-0700", time.RFC3339Nano} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
 }
 
 // viewFortinet reads FortiOS key=value logs. A session that was accepted and
@@ -155,6 +168,7 @@ func viewFortinet(e *Event, v *View) {
 	v.User = asset.ParseAccount("", f.First("user", "unauthuser"))
 	v.BytesOut, v.BytesIn = count(f.Str("sentbyte")), count(f.Str("rcvdbyte"))
 	v.Duration = seconds(f.Str("duration"))
+	v.SrcSide, v.DstSide = side(f.Str("srcintfrole")), side(f.Str("dstintfrole"))
 	v.Message = f.First("msg", "logdesc")
 	action := strings.ToLower(f.Str("action"))
 	switch f.Str("type") + "/" + f.Str("subtype") {
@@ -162,6 +176,9 @@ func viewFortinet(e *Event, v *View) {
 		v.Action, v.Outcome = Flow, Success
 		if action == "deny" || action == "blocked" || action == "ip-conn" || v.BytesIn == 0 && v.Proto == "tcp" {
 			v.Action, v.Outcome = FlowRefused, Failure
+		}
+		if !e.Time.IsZero() && v.Duration > 0 {
+			v.Start = e.Time.Add(-v.Duration) // logged when the session ends
 		}
 	case "event/vpn":
 		v.Service = "vpn"
@@ -181,4 +198,13 @@ func viewFortinet(e *Event, v *View) {
 			v.Message = f.First("attack", "virus", "msg")
 		}
 	}
+}
+
+// side keeps the interface roles that say something.
+func side(role string) string {
+	switch role = strings.ToLower(role); role {
+	case "lan", "wan", "dmz":
+		return role
+	}
+	return ""
 }
