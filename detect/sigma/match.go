@@ -1,0 +1,344 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sigma
+
+import (
+	"net/netip"
+	"strings"
+
+	"citywall/detect"
+	"citywall/event"
+)
+
+// Matcher holds events against an engine's rules. It reuses its memory from
+// event to event, so each goroutine needs its own.
+type Matcher struct {
+	e       *Engine
+	ev      *event.Event
+	gen     uint32
+	memo    []uint32 // per atom: gen<<1 | result
+	slots   []slot   // per binding
+	all     slot     // every value of the event, for keywords
+	allName []string // the field of each
+	buf     []byte   // folded values of this event
+	spaced  bool     // a field name of this event has a space
+	buckets map[bucketKey]*bucket
+	folded  map[string]string // channel -> folded
+	cand    []int32
+	seen    []uint32
+	stats   Stats
+	unseen  map[Unseen]int64
+	dropped []int64 // per filter
+}
+
+// slot holds the values of one binding for the current event.
+type slot struct {
+	gen    uint32
+	state  slotState
+	name   string // of the event's field that gave the values
+	raw    []string
+	folded [][]byte // filled on demand, same length as raw
+	cased  [][]byte
+}
+
+type slotState uint8
+
+const (
+	absent slotState = iota
+	null
+	present
+)
+
+// NewMatcher returns a matcher for one goroutine.
+func (e *Engine) NewMatcher() *Matcher {
+	return &Matcher{
+		e: e, memo: make([]uint32, len(e.prog.atoms)), slots: make([]slot, len(e.prog.binds)), seen: make([]uint32, len(e.rules)),
+		buckets: map[bucketKey]*bucket{}, folded: map[string]string{}, unseen: map[Unseen]int64{}, dropped: make([]int64, len(e.filters)),
+	}
+}
+
+// Match returns the findings of one event, in the order of the rules. It keeps
+// nothing of the event.
+func (m *Matcher) Match(ev *event.Event) []detect.Finding {
+	m.stats.Events++
+	b := m.bucketOf(ev)
+	if len(b.rules) == 0 {
+		return nil
+	}
+	m.begin(ev)
+	var out []detect.Finding
+	for _, i := range b.index.candidates(m) {
+		br := &b.rules[i]
+		for j := range br.variants {
+			v := &br.variants[j]
+			if !m.eval(&v.tree) {
+				continue
+			}
+			if m.filtered(v) {
+				break
+			}
+			out = append(out, m.finding(m.e.rules[br.rule], v, len(out) == 0, out))
+			break
+		}
+	}
+	m.ev = nil
+	m.stats.Findings += int64(len(out))
+	return out
+}
+
+// maxRemembered bounds what a matcher keeps per name it has met.
+const maxRemembered = 4096
+
+// bucketOf names the kind of the event and returns its bucket.
+func (m *Matcher) bucketOf(ev *event.Event) *bucket {
+	v := &m.e.vocab
+	var k bucketKey
+	if v.products[ev.Product] {
+		k.from.Product = ev.Product
+	}
+	if v.categories[ev.Category] {
+		k.from.Category = ev.Category
+	}
+	if v.services[ev.Service] {
+		k.from.Service = ev.Service
+	}
+	channel := ""
+	if ev.Product == "windows" {
+		if channel = ev.Fields.Str("Channel"); channel != "" {
+			folded, ok := m.folded[channel]
+			if !ok {
+				folded = strings.ToLower(channel)
+				if len(m.folded) < maxRemembered {
+					m.folded[channel] = folded
+				}
+			}
+			if ids, ok := v.channels[folded]; ok {
+				k.channel = folded
+				if id := ev.Fields.Str("EventID"); ids[id] {
+					k.eventID = id
+				}
+			}
+		}
+	}
+	b, ok := m.buckets[k]
+	if !ok {
+		b = m.e.bucket(k)
+		m.buckets[k] = b
+	}
+	if len(b.rules) == 0 && k.channel == "" {
+		m.countUnseen(ev, channel)
+	}
+	return b
+}
+
+func (m *Matcher) begin(ev *event.Event) {
+	m.ev = ev
+	if m.gen++; m.gen == 1<<31-1 {
+		m.gen = 1
+		clear(m.memo)
+		clear(m.seen)
+		for i := range m.slots {
+			m.slots[i].gen = 0
+		}
+		m.all.gen = 0
+	}
+	m.buf = m.buf[:0]
+	m.spaced = false
+	for i := range ev.Fields {
+		if strings.IndexByte(ev.Fields[i].Name, ' ') >= 0 {
+			m.spaced = true
+			break
+		}
+	}
+}
+
+func (m *Matcher) eval(n *node) bool {
+	switch n.op {
+	case opItem:
+		if w := m.memo[n.atom]; w>>1 == m.gen {
+			return w&1 == 1
+		}
+		v := m.test(&m.e.prog.atoms[n.atom])
+		w := m.gen << 1
+		if v {
+			w |= 1
+		}
+		m.memo[n.atom] = w
+		return v
+	case opAnd:
+		for i := range n.kids {
+			if !m.eval(&n.kids[i]) {
+				return false
+			}
+		}
+		return true
+	case opOr:
+		for i := range n.kids {
+			if m.eval(&n.kids[i]) {
+				return true
+			}
+		}
+		return false
+	case opNot:
+		return !m.eval(&n.kids[0])
+	case opAtLeast:
+		c := int32(0)
+		for i := range n.kids {
+			if m.eval(&n.kids[i]) {
+				if c++; c == n.n {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return n.op == opTrue
+}
+
+// test decides one atom.
+func (m *Matcher) test(a *atom) bool {
+	s := &m.all
+	if a.field == keywordField {
+		m.fillAll()
+	} else {
+		s = m.slot(a.field)
+	}
+	if s.state != present {
+		return m.testAbsent(a, s.state)
+	}
+	ok := false
+	if a.chain.all {
+		ok = m.testAll(a, s)
+	} else {
+		for i := range a.preds {
+			if m.holds(a, i, s) >= 0 {
+				ok = true
+				break
+			}
+		}
+	}
+	return ok != a.chain.neg
+}
+
+// testAbsent: without a value only null and exists can hold, and neq cannot.
+func (m *Matcher) testAbsent(a *atom, st slotState) bool {
+	ok := false
+	for i := range a.preds {
+		switch p := &a.preds[i]; p.op {
+		case opNull:
+			ok = ok || !a.chain.neg
+		case opExists:
+			ok = ok || p.want == (st == null)
+		}
+	}
+	return ok
+}
+
+// testAll asks for one form of each of the rule's values.
+func (m *Matcher) testAll(a *atom, s *slot) bool {
+	for i := 0; i < len(a.preds); {
+		v, ok := a.preds[i].value, false
+		for ; i < len(a.preds) && a.preds[i].value == v; i++ {
+			ok = ok || m.holds(a, i, s) >= 0
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// holds returns the index of the first element of s that pred i of a holds for,
+// or -1.
+func (m *Matcher) holds(a *atom, i int, s *slot) int {
+	p := &a.preds[i]
+	switch p.op {
+	case opGlob:
+		vals := m.bytes(s, p)
+		for k, v := range vals {
+			if p.glob.match(v) {
+				return k
+			}
+		}
+	case opRegexp:
+		for k, v := range s.raw {
+			if p.re.MatchString(v) {
+				return k
+			}
+		}
+	case opCIDR:
+		for k, v := range s.raw {
+			if inPrefix(p.prefix, v) {
+				return k
+			}
+		}
+	case opNumber:
+		for k, v := range s.raw {
+			if a.chain.number(p, v) {
+				return k
+			}
+		}
+	case opRef:
+		return m.sameAs(a, m.slot(a.refs[i]), s)
+	case opExists:
+		if p.want {
+			return 0
+		}
+	}
+	return -1
+}
+
+// number compares a value, or the part of a date, with the rule's number.
+func (c *chain) number(p *pred, v string) bool {
+	n, ok := number{}, false
+	if c.part != partNone {
+		n, ok = c.part.of(v)
+	} else {
+		n, ok = parseNumber(v)
+	}
+	return ok && c.cmp.holds(n.compare(p.num))
+}
+
+func inPrefix(p netip.Prefix, v string) bool {
+	a, err := netip.ParseAddr(v)
+	return err == nil && p.Contains(a.Unmap().WithZone(""))
+}
+
+// sameAs compares two fields of the event; with lists any pair will do.
+func (m *Matcher) sameAs(a *atom, other, s *slot) int {
+	if other.state != present {
+		return -1
+	}
+	vals, refs := m.foldedOf(s), m.foldedOf(other)
+	if a.chain.cased {
+		vals, refs = m.casedOf(s), m.casedOf(other)
+	}
+	for k, v := range vals {
+		for _, r := range refs {
+			g := glob{shape: whole, text: r}
+			switch {
+			case a.chain.front && a.chain.back:
+				g.shape = contains
+			case a.chain.front:
+				g.shape = suffix
+			case a.chain.back:
+				g.shape = prefix
+			}
+			if g.match(v) {
+				return k
+			}
+		}
+	}
+	return -1
+}
+
+func (m *Matcher) filtered(v *variant) bool {
+	for i := range v.filters {
+		if !m.eval(&v.filters[i].tree) {
+			m.suppressed(v.filters[i].filter)
+			return true
+		}
+	}
+	return false
+}
