@@ -4,6 +4,7 @@
 package sigma
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 
@@ -262,8 +263,9 @@ func (m *Matcher) holds(a *atom, i int, s *slot) int {
 			}
 		}
 	case opRegexp:
+		vals := m.foldedOf(s)
 		for k, v := range s.raw {
-			if p.re.MatchString(v) {
+			if mayMatch(p.need, vals[k]) && p.re.MatchString(v) {
 				return k
 			}
 		}
@@ -287,6 +289,16 @@ func (m *Matcher) holds(a *atom, i int, s *slot) int {
 		}
 	}
 	return -1
+}
+
+// mayMatch reports whether one of the texts is in v, or none is needed.
+func mayMatch(need []string, v []byte) bool {
+	for _, t := range need {
+		if bytes.Contains(v, []byte(t)) {
+			return true
+		}
+	}
+	return len(need) == 0
 }
 
 // number compares a value, or the part of a date, with the rule's number.

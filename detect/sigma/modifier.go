@@ -16,7 +16,7 @@ import (
 // Limits of one rule; beyond them it is refused.
 const (
 	maxExpanded = 1 << 16 // values of one field after placeholders and encodings
-	maxRegexp   = 4096 // bytes of one regular expression
+	maxRegexp   = 4096    // bytes of one regular expression
 )
 
 // chain is a field's modifiers, read left to right (appendix Modifiers).
@@ -198,6 +198,7 @@ type pred struct {
 	glob   glob
 	pat    pattern // what glob was compiled from
 	re     *regexp.Regexp
+	need   []string // folded texts of which re needs one
 	prefix netip.Prefix
 	num    number
 	ref    string // field, of fieldref
@@ -335,7 +336,7 @@ func (c chain) regexp(s string) ([]pred, error) {
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w (the specification allows no lookaround and no back reference)", s, err)
 	}
-	return []pred{{op: opRegexp, text: s, re: re}}, nil
+	return []pred{{op: opRegexp, text: s, re: re, need: requiredTexts(src)}}, nil
 }
 
 // encode returns the forms of s under one encoding modifier.

@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sigma
+
+import (
+	"archive/zip"
+	"strings"
+	"testing"
+
+	"citywall/event"
+	"citywall/internal/shared"
+	"citywall/rules"
+)
+
+// BenchmarkMatchRegression holds the 120 records of the regression cases
+// against all of SigmaHQ's rules, decoding left out. It is attack-heavy and
+// mostly process creation, so a bad case for the matcher.
+func BenchmarkMatchRegression(b *testing.B) {
+	e, _ := loadHQ(b, Options{})
+	benchmarkMatch(b, e, regressionEvents(b))
+}
+
+// BenchmarkMatchPack does the same with Citywall's own pack.
+func BenchmarkMatchPack(b *testing.B) {
+	e, _, err := Load([]Set{{Name: "citywall", FS: rules.FS}}, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmarkMatch(b, e, regressionEvents(b))
+}
+
+// BenchmarkLoad reads and compiles SigmaHQ's archive.
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		loadHQ(b, Options{})
+	}
+}
+
+func benchmarkMatch(b *testing.B, e *Engine, events []*event.Event) {
+	m := e.NewMatcher()
+	hits := 0
+	for _, ev := range events { // builds the buckets
+		hits += len(m.Match(ev))
+	}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		m.Match(events[n%len(events)])
+		n++
+	}
+	b.ReportMetric(float64(hits)/float64(len(events)), "hits/event")
+}
+
+func regressionEvents(t testing.TB) []*event.Event {
+	z, err := zip.OpenReader(shared.Path(t, "sigma-regression/regression-shared.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	var out []*event.Event
+	for _, f := range z.File {
+		if strings.HasSuffix(f.Name, ".json") {
+			out = append(out, jsonRecords(t, readMember(t, &z.Reader, f.Name))...)
+		}
+	}
+	return out
+}
