@@ -10,14 +10,25 @@
 // is found by Verify, and that an act whose outcome nobody saw is marked so
 // when the log is opened again. It never deletes or rewrites an entry, and it
 // does not decide who may act: that is identity.
+//
+// A log is a folder:
+//
+//	entries       one entry a line, canonical JSON; the log itself
+//	heads         a signed note after every entry
+//	hashes        tree hashes, 32 bytes each, in the order of package merkle
+//	offsets       where each line ends, 8 bytes each, big-endian
+//	torn-*        what a kill left half written, moved aside at the next start
+//
+// hashes and offsets follow from entries and are rebuilt when they do not fit.
+// Somebody with the folder and without the key can only cut off the end of
+// both entries and heads together; Verify finds that too when it is given a
+// head that was printed or mailed before.
 package audit
 
 import (
 	"context"
-	"crypto/ed25519"
 	"time"
 
-	"citywall/asset"
 	"citywall/internal/fault"
 )
 
@@ -30,143 +41,78 @@ type Act struct {
 	Detail map[string]string // parameters worth keeping; never a secret
 }
 
-// Phase tells an intent from its outcome.
-type Phase string
-
-// Phases of an entry.
-const (
-	Intent  Phase = "intent"
-	Outcome Phase = "outcome"
-)
-
-// Results of an outcome.
-const (
-	Done    = "done"
-	Failed  = "failed"
-	Panic   = "panic"   // the act panicked
-	Unknown = "unknown" // the process ended before the outcome was written
-)
-
-// Entry is one line of the log. On disk it is canonical JSON (RFC 8785).
-type Entry struct {
-	Seq    uint64            `json:"seq"` // from 0, without gaps
-	Time   time.Time         `json:"time"`
-	Realm  asset.Realm       `json:"realm"`
-	Actor  string            `json:"actor"`
-	Action string            `json:"action"`
-	Object string            `json:"object,omitempty"`
-	Reason string            `json:"reason,omitempty"`
-	Detail map[string]string `json:"detail,omitempty"`
-	Phase  Phase             `json:"phase"`
-	Ref    *uint64           `json:"ref,omitempty"`    // outcome: Seq of its intent
-	Result string            `json:"result,omitempty"` // outcome: done, failed, panic, unknown
-	Error  string            `json:"error,omitempty"`  // outcome: why it failed
-}
-
-// Head is a signed tree head.
-type Head struct {
-	Size uint64    // entries covered
-	Root [32]byte  // RFC 6962 root over them
-	Time time.Time // of signing
-	Note string    // the signed note (C2SP checkpoint): what is printed and mailed
-}
-
-// Query selects entries. Zero fields select all.
-type Query struct {
-	Actor    string
-	Action   string // exact, or a prefix that ends with "." or "*"
-	Object   string // exact, or a prefix that ends with "/" or "*"
-	Text     string // anywhere in the entry, case ignored
-	Phase    Phase
-	From, To time.Time // To exclusive
-	Limit    int       // 1..1000; 0 means 100
-	Before   string    // cursor of the page before
-}
-
-// Page is a page of entries, newest first.
-type Page struct {
-	Entries []Entry
-	Next    string // cursor, "" at the end
-}
-
-// Proof shows that an entry is in the log. It stands alone: with the realm's
-// public key anybody can check it.
-type Proof struct {
-	Seq   uint64     `json:"seq"`
-	Line  string     `json:"line"`  // the entry's bytes, without the newline
-	Path  [][32]byte `json:"path"`  // RFC 6962 audit path, leaf to root
-	Head  string     `json:"head"`  // signed note
-	Realm string     `json:"realm"` // of the log
-}
-
-// Report says what Verify found.
-type Report struct {
-	Entries    uint64    // entries read and right
-	Heads      int       // signed heads checked
-	Head       Head      // the newest
-	Unfinished []uint64  // intents whose outcome is unknown or missing
-	First      time.Time // of the first and last entry
-	Last       time.Time
-	Broken     []string // where it breaks, a sentence each; empty: whole
-	Warnings   []string // e.g. entries that no head covers yet, fragments moved aside
-}
-
-// OK reports whether the log is whole.
-func (r Report) OK() bool { return len(r.Broken) == 0 }
-
-// Log is the open log of one realm. It is safe for concurrent use; one process
-// may have it open.
-type Log struct{}
-
-var errPending = fault.New(fault.Unavailable, "the audit log is not built yet")
-
-// Open opens or begins the log in dir (…/audit/city). Intents that the last
-// process left without an outcome get the outcome "unknown", and the opening
-// itself is an entry.
-func Open(dir string, realm asset.Realm, key ed25519.PrivateKey) (*Log, error) {
-	return nil, errPending
-}
-
 // Do writes the intent durably, then calls f, then writes its outcome, also
-// when f panics. When the intent cannot be written f is not called.
+// when f panics. When the intent cannot be written f is not called. The error
+// is f's; when f succeeded and only the outcome could not be written it is an
+// unavailable error that says so.
 func (l *Log) Do(ctx context.Context, a Act, f func(context.Context) error) error {
-	return errPending
+	return l.DoDetail(ctx, a, func(ctx context.Context) (map[string]string, error) { return nil, f(ctx) })
 }
 
 // DoDetail is Do for acts whose outcome has details worth keeping: what was
 // created, how many rows left the house.
-func (l *Log) DoDetail(ctx context.Context, a Act, f func(context.Context) (map[string]string, error)) error {
-	return errPending
+func (l *Log) DoDetail(ctx context.Context, a Act, f func(context.Context) (map[string]string, error)) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch {
+	case a.Actor == "" || a.Action == "":
+		return fault.New(fault.Invalid, "audit: an act needs an actor and an action")
+	case len(a.Reason) > maxReason:
+		return fault.New(fault.Invalid, "the reason is longer than %d bytes", maxReason)
+	}
+	e := Entry{Actor: a.Actor, Action: a.Action, Object: a.Object, Reason: a.Reason, Detail: a.Detail, Phase: Intent}
+	seq, err := l.append(e)
+	if err != nil {
+		return fault.New(fault.Unavailable, "nothing was done, because it could not be written to the audit log: %w", err)
+	}
+	out := Entry{Actor: a.Actor, Action: a.Action, Object: a.Object, Phase: Outcome, Ref: &seq}
+	ended := false
+	defer func() {
+		if !ended { // f panicked, and goes on panicking after this
+			out.Result, out.Error = Panic, "the act broke off; the program's own log has the place"
+			if _, werr := l.append(out); werr != nil {
+				return // the missing outcome is itself found when the log is opened again
+			}
+		}
+	}()
+	detail, ferr := f(ctx)
+	ended = true
+	out.Detail, out.Result = detail, Done
+	if ferr != nil {
+		out.Result, out.Error = Failed, cut(ferr.Error(), maxError)
+	}
+	if _, err := l.outcome(out); err != nil && ferr == nil {
+		return fault.New(fault.Unavailable, "it was done, but its outcome could not be written to the audit log: %w", err)
+	}
+	return ferr
 }
 
-// List returns entries newest first.
-func (l *Log) List(ctx context.Context, q Query) (Page, error) { return Page{}, errPending }
-
-// Get returns one entry.
-func (l *Log) Get(ctx context.Context, seq uint64) (Entry, error) { return Entry{}, errPending }
-
-// Head returns the newest signed head.
-func (l *Log) Head() Head { return Head{} }
-
-// Prove returns the proof that entry seq is in the log, under the newest head.
-func (l *Log) Prove(ctx context.Context, seq uint64) (Proof, error) { return Proof{}, errPending }
-
-// Verify reads the whole log. known are notes of earlier heads kept elsewhere
-// (printed, mailed): the log must still contain them.
-func (l *Log) Verify(ctx context.Context, known ...string) (Report, error) {
-	return Report{}, errPending
+// outcome appends an outcome; one that is too long is written without its
+// details rather than not at all.
+func (l *Log) outcome(e Entry) (uint64, error) {
+	if _, err := e.line(); fault.Is(err, fault.Invalid) {
+		e.Detail = map[string]string{"detail": "left out: too long"}
+	}
+	return l.append(e)
 }
 
-// Close releases the files.
-func (l *Log) Close() error { return nil }
-
-// Verify is Log.Verify for a log that nobody has open, or that another process
-// has: it only reads.
-func Verify(ctx context.Context, dir string, realm asset.Realm, key ed25519.PublicKey, known ...string) (Report, error) {
-	return Report{}, errPending
-}
-
-// CheckProof returns the entry that p proves, or why it proves nothing.
-func CheckProof(p Proof, realm asset.Realm, key ed25519.PublicKey) (Entry, Head, error) {
-	return Entry{}, Head{}, errPending
+// append makes one entry durable and signs the head above it.
+func (l *Log) append(e Entry) (uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken != nil {
+		return 0, l.broken
+	}
+	e.Seq, e.Realm, e.Time = l.size.Load(), l.realm, l.now().UTC().Truncate(time.Microsecond)
+	line, err := e.line()
+	if err != nil {
+		return 0, err
+	}
+	if err := l.write(line); err != nil {
+		// What reached the disk is not known. The next start looks.
+		l.broken = fault.New(fault.Unavailable, "audit log of realm %s: %w", l.realm, err)
+		return 0, l.broken
+	}
+	return e.Seq, nil
 }

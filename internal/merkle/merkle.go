@@ -274,3 +274,41 @@ func VerifyConsistency(m, n uint64, old, now Hash, proof []Hash) error {
 	}
 	return nil
 }
+
+// Frontier is a tree of which only the newest root is wanted: it keeps one
+// hash for each one-bit of its size. The zero value is the empty tree.
+type Frontier struct {
+	n     uint64
+	peaks []Hash // of the perfect subtrees, largest first
+}
+
+// Size returns the number of leaves.
+func (f *Frontier) Size() uint64 { return f.n }
+
+// Append adds a leaf and returns what the function Append would: the hashes
+// to store, if somebody stores them.
+func (f *Frontier) Append(leaf Hash) []Hash {
+	h := leaf
+	out := []Hash{leaf}
+	for i := f.n; i&1 == 1; i >>= 1 {
+		last := len(f.peaks) - 1
+		h = Node(f.peaks[last], h)
+		f.peaks = f.peaks[:last]
+		out = append(out, h)
+	}
+	f.peaks = append(f.peaks, h)
+	f.n++
+	return out
+}
+
+// Root returns the root of all leaves.
+func (f *Frontier) Root() Hash {
+	if f.n == 0 {
+		return Empty()
+	}
+	h := f.peaks[len(f.peaks)-1]
+	for i := len(f.peaks) - 2; i >= 0; i-- {
+		h = Node(f.peaks[i], h)
+	}
+	return h
+}

@@ -104,7 +104,17 @@ func TestReference(t *testing.T) {
 		d = append(d, b)
 	}
 	m := build(t, d)
+	var f Frontier
 	for n := 0; n <= len(d); n++ {
+		if n > 0 {
+			from := Count(uint64(n - 1))
+			if hs := f.Append(Leaf(d[n-1])); !slices.Equal(hs, m[from:Count(uint64(n))]) {
+				t.Errorf("frontier stores other hashes for leaf %d", n-1)
+			}
+		}
+		if f.Size() != uint64(n) || f.Root() != mth(d[:n]) {
+			t.Errorf("frontier of %d: root %x", n, f.Root())
+		}
 		got, err := Root(uint64(n), m)
 		if err != nil {
 			t.Fatal(err)
@@ -127,8 +137,12 @@ func TestDefinition(t *testing.T) {
 	if uint64(len(s)) != Count(most) {
 		t.Fatalf("%d hashes stored, Count says %d", len(s), Count(most))
 	}
+	var f Frontier
 	for n := uint64(1); n <= most; n++ {
 		root := mth(d[:n])
+		if f.Append(Leaf(d[n-1])); f.Root() != root {
+			t.Fatalf("frontier of %d differs from the definition", n)
+		}
 		for i := uint64(0); i < n; i++ {
 			got, err := Inclusion(i, n, s)
 			if err != nil {
