@@ -1,0 +1,279 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package evtx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"citywall/event"
+	"citywall/ingest/format"
+)
+
+// Format returns the decoder of Windows event logs. A record does not stand
+// alone, so there is no Record function.
+func Format() format.Format {
+	return format.Format{Name: "evtx", Sniff: sniff, Decode: decode}
+}
+
+// sniff knows a log by its magic, and a bare chunk (cut out of a disk image)
+// by its own.
+func sniff(head []byte) int {
+	switch {
+	case bytes.HasPrefix(head, fileMagic):
+		return 100
+	case bytes.HasPrefix(head, chunkMagic):
+		return 95
+	}
+	return 0
+}
+
+// decode reads a log chunk by chunk to the end of r, whatever its header says.
+func decode(ctx context.Context, r io.Reader, src format.Source, emit format.Emit) (format.Stats, error) {
+	d := decoder{src: src, emit: emit}
+	err := d.file(ctx, r)
+	d.report()
+	return d.st, err
+}
+
+// decoder reads one file. Memory: one chunk, its templates, one record.
+type decoder struct {
+	src  format.Source
+	emit format.Emit
+	st   format.Stats
+
+	c     chunk
+	tree  builder
+	flat  flattener
+	spans []span
+	raw   []byte
+	ids   continuity
+
+	chunks, headerChunks int
+	beyond               int64 // live records in chunks beyond the header's count
+	crcHeader, crcData   []int32
+	early                []string // live data that ends early in zeroes
+	blocks               int      // blocks that hold no chunk and no record
+	odd, guessed         int64    // values
+	oddAt                string
+	noTime               int64
+	damageNotes          int
+	carve                carveCount
+}
+
+// file reads the file header and all blocks.
+func (d *decoder) file(ctx context.Context, r io.Reader) error {
+	buf := make([]byte, chunkSize)
+	n, err := io.ReadFull(r, buf[:fileHeader])
+	if err == io.EOF {
+		return nil // an empty file has nothing that could be damaged
+	}
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("read file header: %w", err)
+	}
+	base := int64(fileHeader)
+	if bytes.HasPrefix(buf[:n], chunkMagic) { // bare chunks without a file
+		m, e := io.ReadFull(r, buf[n:])
+		if e != nil && e != io.EOF && !errors.Is(e, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("read chunk: %w", e)
+		}
+		base = 0
+		d.headerChunks = -1
+		if err := d.block(buf[:n+m], 0, base); err != nil {
+			return err
+		}
+		base += int64(n + m)
+		if n+m < chunkSize {
+			return nil
+		}
+	} else if err != nil {
+		d.damage("the file ends after %d bytes, within its header", n)
+		return nil
+	} else {
+		d.header(buf[:n])
+	}
+	for i := int32(base / chunkSize); ; i++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(r, buf)
+		if n > 0 {
+			if e := d.block(buf[:n], i, base); e != nil {
+				return e
+			}
+			base += int64(n)
+		}
+		switch {
+		case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read chunk %d: %w", i, err)
+		}
+	}
+}
+
+// header looks at the file header. It is only compared, never believed.
+func (d *decoder) header(h []byte) {
+	if !bytes.HasPrefix(h, fileMagic) {
+		d.damage("the file header has no magic; chunks are read all the same")
+		d.headerChunks = -1
+		return
+	}
+	d.headerChunks = int(le.Uint16(h[42:]))
+	if le.Uint32(h[120:])&flagNoCRC == 0 && le.Uint32(h[124:]) != crcOf(h[:120]) {
+		d.st.Note("the checksum of the file header does not fit")
+	}
+}
+
+// damage counts something that could not be read. Notes leave room for the
+// summary at the end.
+func (d *decoder) damage(f string, args ...any) {
+	d.st.Damaged++
+	if d.damageNotes++; d.damageNotes <= format.MaxNotes/2 {
+		d.st.Note(f, args...)
+	}
+}
+
+// block reads the 64 KiB at base.
+func (d *decoder) block(b []byte, n int32, base int64) error {
+	if !bytes.HasPrefix(b, chunkMagic) {
+		return d.noChunk(b, n, base)
+	}
+	d.chunks++
+	d.c.open(b, n, base)
+	header, data := d.c.badCRC()
+	if header {
+		d.crcHeader = append(d.crcHeader, n)
+	}
+	if data {
+		d.crcData = append(d.crcData, n)
+	}
+	spans, end, err := d.c.live(d.spans[:0])
+	d.spans = spans
+	before := d.st.Decoded
+	for _, s := range spans {
+		if err := d.record(s, false); err != nil {
+			return err
+		}
+	}
+	if d.headerChunks >= 0 && d.chunks > d.headerChunks {
+		d.beyond += d.st.Decoded - before
+	}
+	switch {
+	case d.c.cut:
+		d.damage("chunk %d: the file ends within it at byte %d, live data went further", n, base+int64(len(b)))
+	case err != nil && zero(b[end:min(end+recordHeader, len(b))]):
+		d.early = append(d.early, fmt.Sprintf("%d (at byte %d)", n, base+int64(end)))
+	case err != nil:
+		d.damage("chunk %d: the walk through live records ends at byte %d, %d bytes early: %v", n, base+int64(end), d.c.free-end, err)
+	}
+	if d.src.Carve {
+		return d.carveChunk(end)
+	}
+	return nil
+}
+
+func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+
+// noChunk looks at a block without a chunk header. Files are preallocated, so
+// zeroes and leftovers of the disk are normal; records are not.
+func (d *decoder) noChunk(b []byte, n int32, base int64) error {
+	if zero(b) {
+		return nil
+	}
+	d.c.open(b, n, base)
+	d.spans = d.c.slack(chunkHeader, d.spans[:0])
+	if len(d.spans) == 0 {
+		d.blocks++
+		return nil
+	}
+	d.damage("chunk %d: the chunk header at byte %d is gone, %d records can be seen behind it", n, base, len(d.spans))
+	if !d.src.Carve {
+		return nil
+	}
+	return d.carveSpans(d.spans)
+}
+
+// record decodes one record and emits it. An error is emit's.
+func (d *decoder) record(s span, carved bool) error {
+	at := d.c.base + int64(s.off)
+	root, err := d.tree.record(&d.c, s)
+	var fields event.Fields
+	if err == nil {
+		fields, err = d.flat.flatten(root)
+	}
+	if carved {
+		if d.carve.count(root, err); err != nil || root.Name != "Event" {
+			return nil
+		}
+	} else if err != nil {
+		d.damage("record %d at byte %d: %v", s.id, at, err)
+		return nil
+	}
+	e := d.event(s, at, root, fields)
+	e.Origin.Carved = carved
+	if carved {
+		d.st.Carved++
+	} else {
+		d.ids.saw(fields.Str("Channel"), fields.Str("Computer"), e.Origin.Record, e.Time)
+	}
+	if d.tree.odd+d.tree.guess > 0 {
+		if d.oddAt == "" {
+			d.oddAt = fmt.Sprintf("%s of record %d at byte %d", d.tree.first, s.id, at)
+		}
+		d.odd += int64(d.tree.odd)
+		d.guessed += int64(d.tree.guess)
+	}
+	d.st.Saw(e)
+	return d.emit(e)
+}
+
+// event makes the event of a record.
+func (d *decoder) event(s span, at int64, root *Element, fields event.Fields) *event.Event {
+	e := d.src.Event("evtx", format.Pos{Offset: at, Seq: uint64(at)})
+	e.Product = "windows"
+	e.Fields = fields
+	e.Origin.Chunk = d.c.n
+	e.Origin.Record = s.id
+	if n, err := strconv.ParseUint(fields.Str("EventRecordID"), 10, 64); err == nil && n != 0 {
+		e.Origin.Record = n
+	}
+	d.when(e, s, root)
+	d.raw = appendDoc(d.raw[:0], root, false)
+	e.Raw = bytes.Clone(d.raw)
+	return e
+}
+
+// WrittenTime is the field for the time in the record header, FILETIME as
+// text. It is ours, not Windows' (hence the underscore), and is there only
+// when that time differs from the event's.
+const WrittenTime = "_WrittenTime"
+
+// when sets the time of the event: what the event itself says, else what the
+// record header says.
+func (d *decoder) when(e *event.Event, s span, root *Element) {
+	e.TimeRaw, _ = root.Child(secSystem).Child("TimeCreated").Attr("SystemTime")
+	if e.TimeRaw != "" {
+		t, assumed, err := format.Time(e.TimeRaw, d.src.Location())
+		if err == nil && !t.Equal(fileTime(0)) { // 1601: the value is zero, not a time
+			e.Time, e.ZoneAssumed = t, assumed
+		}
+	}
+	w := fileTime(s.written)
+	usable := s.written < 1<<63 && w.Year() <= 9999
+	switch {
+	case e.Time.IsZero():
+		d.noTime++
+		if usable && s.written != 0 {
+			e.Time = w
+		}
+	case !usable || !w.Equal(e.Time.Truncate(100*time.Nanosecond)):
+		e.Fields = append(e.Fields, event.Field{Name: WrittenTime, Value: event.T(string(appendFileTime(nil, s.written)))})
+	}
+}

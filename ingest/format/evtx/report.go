@@ -1,0 +1,100 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package evtx
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+)
+
+func crcOf(b []byte) uint32 { return crc32.ChecksumIEEE(b) }
+
+// report ends Stats with what holds for the whole file.
+func (d *decoder) report() {
+	st := &d.st
+	if n := d.damageNotes; n > 0 && int64(n) < st.Damaged {
+		st.Note("%d places could not be read", st.Damaged)
+	}
+	if len(d.crcHeader) > 0 {
+		st.Note("the checksum of the chunk header does not fit in %s; decoded anyway", chunkList(d.crcHeader))
+	}
+	if len(d.crcData) > 0 {
+		st.Note("the checksum of the records does not fit in %s; decoded anyway", chunkList(d.crcData))
+	}
+	if len(d.early) > 0 {
+		st.Note("live data ends early, in zeroes, in chunk %s", strings.Join(d.early[:min(len(d.early), 8)], ", "))
+	}
+	if d.beyond > 0 {
+		st.Note("%d records lie in chunks beyond the %d that the file header counts", d.beyond, d.headerChunks)
+	}
+	if d.blocks > 0 {
+		st.Note("%d blocks of 64 KiB hold neither a chunk nor a record", d.blocks)
+	}
+	if d.odd > 0 || d.guessed > 0 {
+		st.Note("%d values did not fit their type (shown as hex, or with U+FFFD), %d hold bytes in an unknown code page (read as 1252); the first is %s", d.odd, d.guessed, d.oddAt)
+	}
+	if d.noTime > 0 {
+		st.Note("%d records have no readable TimeCreated; the time of the record header is taken", d.noTime)
+	}
+	if d.src.Carve {
+		c := d.carve
+		st.Note("carving: %d records found in slack, %d decoded, %d whose template or names are lost, %d otherwise unreadable", c.found, c.decoded, c.lost, c.unreadable)
+	}
+	d.ids.report(st)
+}
+
+func chunkList(n []int32) string {
+	if len(n) == 1 {
+		return fmt.Sprintf("chunk %d", n[0])
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d chunks: ", len(n))
+	for i, x := range n {
+		if i == 12 {
+			b.WriteString(", ...")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, x)
+	}
+	return b.String()
+}
+
+// carveCount says what became of the records found in slack.
+type carveCount struct{ found, decoded, lost, unreadable int64 }
+
+func (c *carveCount) count(root *Element, err error) {
+	c.found++
+	switch {
+	case err == nil && root.Name == "Event":
+		c.decoded++
+	case errors.Is(err, errLost):
+		c.lost++
+	default:
+		c.unreadable++
+	}
+}
+
+// carveChunk looks for deleted records between the end of live data and the
+// end of the chunk.
+func (d *decoder) carveChunk(end int) error {
+	d.spans = d.c.slack(end, d.spans[:0])
+	return d.carveSpans(d.spans)
+}
+
+// carveSpans decodes records that nothing vouches for: what they refer to must
+// prove itself by template id and name hash.
+func (d *decoder) carveSpans(spans []span) error {
+	d.c.strict = true
+	for _, s := range spans {
+		if err := d.record(s, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
