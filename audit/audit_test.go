@@ -275,6 +275,7 @@ func TestList(t *testing.T) {
 	for i := range 700 { // more than is read at once
 		do(t, l, []string{"chen", "lin", "wu"}[i%3], []string{"case.edit", "case.close", "event.search"}[i%3], fmt.Sprintf("case/%d", i%10))
 	}
+	do(t, l, `a"b\c`, "user.login", `"actor":"lin"`)
 	all := func(q Query) []Entry {
 		t.Helper()
 		var out []Entry
@@ -311,7 +312,7 @@ func TestList(t *testing.T) {
 		q    Query
 		want int
 	}{
-		{"all", Query{Limit: 77}, 1402},
+		{"all", Query{Limit: 77}, 1404},
 		{"actor", Query{Actor: "lin"}, 466},
 		{"actor is exact", Query{Actor: "li"}, 0},
 		{"action", Query{Action: "case.close", Limit: 1000}, 466},
@@ -320,7 +321,9 @@ func TestList(t *testing.T) {
 		{"object", Query{Object: "case/3", Phase: Intent}, 70},
 		{"objects", Query{Object: "case/"}, 1400},
 		{"text", Query{Text: "EVENT.SEARCH", Phase: Outcome}, 233},
-		{"result", Query{Result: Done}, 701},
+		{"result", Query{Result: Done}, 702},
+		{"escaped", Query{Actor: "a\"b\\c"}, 2},
+		{"a value of another field", Query{Actor: `x","actor":"lin`}, 0},
 		{"from and to", Query{From: at(100), To: at(120)}, 20},
 	} {
 		if got := len(all(c.q)); got != c.want {

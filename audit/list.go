@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"citywall/internal/canon"
 	"citywall/internal/fault"
 )
 
@@ -49,14 +50,24 @@ func (l *Log) List(ctx context.Context, q Query) (Page, error) {
 		}
 		before = min(before, n)
 	}
+	must, err := q.must()
+	if err != nil {
+		return Page{}, err
+	}
 	q.Text = strings.ToLower(q.Text)
 	var p Page
-	err := l.back(before, func(e Entry, line []byte) (bool, error) {
+	err = l.back(before, func(seq uint64, line []byte) (bool, error) {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		if !q.selects(e, line) {
-			return true, nil
+		for _, m := range must {
+			if !bytes.Contains(line, m) {
+				return true, nil
+			}
+		}
+		e, err := l.entry(seq, line)
+		if err != nil || !q.selects(e, line) {
+			return true, err
 		}
 		if len(p.Entries) == q.Limit {
 			p.Next = strconv.FormatUint(p.Entries[len(p.Entries)-1].Seq, 10)
@@ -69,6 +80,31 @@ func (l *Log) List(ctx context.Context, q Query) (Page, error) {
 		return Page{}, err
 	}
 	return p, nil
+}
+
+// must returns what a line has to contain to be selected. Most lines are
+// passed over for the lack of it, without being parsed: a year's log has a
+// million of them. The names before the values keep a value of another field
+// from standing in, and selects has the last word.
+func (q Query) must() ([][]byte, error) {
+	var out [][]byte
+	for _, f := range []struct{ name, value, edge string }{
+		{"actor", q.Actor, ""}, {"action", q.Action, "."}, {"object", q.Object, "/"},
+		{"phase", string(q.Phase), ""}, {"result", q.Result, ""},
+	} {
+		if f.value == "" {
+			continue
+		}
+		b, err := canon.Marshal(f.value)
+		if err != nil {
+			return nil, err
+		}
+		if f.edge != "" && strings.HasSuffix(f.value, f.edge) {
+			b = b[:len(b)-1] // a prefix: without the closing quote
+		}
+		out = append(out, append([]byte(`"`+f.name+`":`), b...))
+	}
+	return out, nil
 }
 
 func (q Query) selects(e Entry, line []byte) bool {
@@ -97,23 +133,38 @@ func (l *Log) read(seq uint64) (Entry, []byte, error) {
 	if seq >= l.size.Load() {
 		return Entry{}, nil, fault.New(fault.NotFound, "the audit log of realm %s has no entry %d", l.realm, seq)
 	}
-	var out Entry
-	var line []byte
-	err := l.back(seq+1, func(e Entry, b []byte) (bool, error) {
-		out, line = e, b
-		return false, nil
-	})
-	return out, line, err
+	ends, err := l.offsets.ends(seq, seq+1)
+	if err != nil {
+		return Entry{}, nil, fmt.Errorf("read audit log: %w", err)
+	}
+	line, err := l.line(ends[0], ends[1])
+	if err != nil {
+		return Entry{}, nil, err
+	}
+	e, err := l.entry(seq, line)
+	return e, line, err
 }
 
-// back calls f for the entries below before, from the last to the first,
-// until f returns false. The line is f's only for the call.
-func (l *Log) back(before uint64, f func(e Entry, line []byte) (bool, error)) error {
+// entry parses the line that stands where entry seq should.
+func (l *Log) entry(seq uint64, line []byte) (Entry, error) {
+	e, err := parse(line)
+	if err == nil && e.Seq != seq {
+		err = fmt.Errorf("is entry %d", e.Seq)
+	}
+	if err != nil {
+		return Entry{}, l.refuse("line %d %v", seq+1, err)
+	}
+	return e, nil
+}
+
+// back calls f for the lines of the entries below before, from the last to the
+// first, until f returns false. The line is f's only for the call.
+func (l *Log) back(before uint64, f func(seq uint64, line []byte) (bool, error)) error {
 	const most = 256 // entries read at once
 	step := uint64(1)
 	for before > 0 {
 		from := before - min(before, step)
-		step = min(step*4, most) // one entry is often all that is wanted
+		step = min(step*4, most) // the newest few are often all that is wanted
 		ends, err := l.offsets.ends(from, before)
 		if err != nil {
 			return fmt.Errorf("read audit log: %w", err)
@@ -127,15 +178,7 @@ func (l *Log) back(before uint64, f func(e Entry, line []byte) (bool, error)) er
 			if lo < 0 || hi <= lo || hi > int64(len(b)) || b[hi-1] != '\n' {
 				return l.refuse("offsets do not fit the entries near %d", n-1)
 			}
-			line := b[lo : hi-1]
-			e, err := parse(line)
-			if err == nil && e.Seq != n-1 {
-				err = fmt.Errorf("is entry %d", e.Seq)
-			}
-			if err != nil {
-				return l.refuse("line %d %v", n, err)
-			}
-			if more, err := f(e, line); err != nil || !more {
+			if more, err := f(n-1, b[lo:hi-1]); err != nil || !more {
 				return err
 			}
 		}

@@ -351,7 +351,11 @@ var errTorn = errors.New("the last line has no end")
 func (l *Log) unfinished() ([]Entry, error) {
 	ended := map[uint64]bool{}
 	var open []Entry
-	err := l.back(l.size.Load(), func(e Entry, _ []byte) (bool, error) {
+	err := l.back(l.size.Load(), func(seq uint64, line []byte) (bool, error) {
+		e, err := l.entry(seq, line)
+		if err != nil {
+			return false, err
+		}
 		switch {
 		case e.Phase == Outcome && e.Action == openAction && e.Result == Done:
 			return false, nil
