@@ -12,7 +12,12 @@ import (
 )
 
 // dc is the domain controller a host asks: always the same one.
-func dc(d *city.Domain, h string) *city.Host { return d.DCs[int(hash(h))%len(d.DCs)] }
+func dc(d *city.Domain, h string) *city.Host {
+	if d.Standby {
+		return d.DCs[0]
+	}
+	return d.DCs[int(hash(h))%len(d.DCs)]
+}
 
 const privileges = "SeSecurityPrivilege\n\t\t\tSeBackupPrivilege\n\t\t\tSeRestorePrivilege\n\t\t\tSeTakeOwnershipPrivilege\n\t\t\tSeDebugPrivilege\n\t\t\tSeSystemEnvironmentPrivilege\n\t\t\tSeLoadDriverPrivilege\n\t\t\tSeImpersonatePrivilege\n\t\t\tSeDelegateSessionUserImpersonatePrivilege"
 
@@ -167,8 +172,8 @@ func (s *Scene) RDP(r *rand.Rand, t time.Time, m Remote) (Actor, time.Time) {
 	var f first
 	c := Conn{Src: m.Src, Dst: On(m.Dst), Port: 3389, Service: "ssl,rdp", App: "rdp", Out: 400_000 + r.Int64N(3_000_000), In: 4_000_000 + r.Int64N(60_000_000), For: m.For}
 	if m.By.Account != nil && m.Src.Host != nil {
-		p, _ := s.Start(r, t.Add(-time.Second), m.By, Running(m.By, Explorer), Mstsc, `"C:\Windows\System32\mstsc.exe" /v:`+m.Dst.Name)
-		c.By = &p
+		p, _ := s.Start(r, t, m.By, Running(m.By, Explorer), Mstsc, `"C:\Windows\System32\mstsc.exe" /v:`+m.Dst.Name)
+		c.By, t = &p, t.Add(time.Second)
 	}
 	c, at := s.Connect(r, t, c)
 	f.see(at)

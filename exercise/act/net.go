@@ -27,6 +27,7 @@ type Conn struct {
 	Denied   bool   // a firewall on the way said no
 	By       *Proc  // process of the source that Sysmon reports, nil for none
 	Name     string // of the destination as the client knows it
+	Cert     string // Zeek's verdict on the certificate; "" when TLS 1.3 hides it
 
 	uid  string
 	flow uint64
@@ -180,7 +181,7 @@ func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) {
 		state, reason, p = "new", "timeout", 1
 	}
 	o := s.City.Perimeter.Offset
-	s.emit(logs.New(s.City.Perimeter, logs.EveFlow, at, append(s.eveHead(c, proto),
+	s.emit(logs.New(s.City.Perimeter, logs.EveFlow, at, append(s.eveHead(c, proto), "app_proto", c.App,
 		"flow.pkts_toserver", itoa(p), "flow.pkts_toclient", itoa(q), "flow.bytes_toserver", itoa(c.Out+p*54), "flow.bytes_toclient", itoa(c.In+q*54),
 		"flow.start", eveTime(t.Add(o)), "flow.end", eveTime(end.Add(o)), "flow.age", itoa(int64(c.For/time.Second)), "flow.state", state, "flow.reason", reason)...))
 }
@@ -188,7 +189,7 @@ func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) {
 func (s *Scene) eveHead(c *Conn, proto string) []string {
 	return []string{
 		"flow_id", itoa(int64(c.flow)), "src_ip", c.Src.Addr.String(), "src_port", itoa(c.SrcPort), "dest_ip", c.Dst.Addr.String(), "dest_port", itoa(c.Port),
-		"proto", proto, "app_proto", c.App,
+		"proto", proto,
 	}
 }
 
@@ -202,7 +203,7 @@ func (s *Scene) Alert(t time.Time, c Conn, id int, severity int, signature, cate
 		return
 	}
 	_, _, proto := c.proto()
-	s.emit(logs.New(s.City.Perimeter, logs.EveAlert, t, append(s.eveHead(&c, proto),
+	s.emit(logs.New(s.City.Perimeter, logs.EveAlert, t, append(s.eveHead(&c, proto), "app_proto", c.App,
 		"alert.signature_id", itoa(id), "alert.signature", signature, "alert.category", category, "alert.severity", itoa(severity),
 		"flow.pkts_toserver", "4", "flow.pkts_toclient", "3", "flow.bytes_toserver", "812", "flow.bytes_toclient", "1480", "flow.start", eveTime(t.Add(s.City.Perimeter.Offset)))...))
 }

@@ -44,11 +44,12 @@ func (s *Scene) EditPolicy(r *rand.Rand, t time.Time, who Actor, dst *city.Host,
 	path := strings.ToLower(p.Domain.DNS) + `\Policies\` + strings.ToUpper(p.GUID) + `\` + file
 	editor := Running(who, `C:\Windows\System32\mmc.exe`)
 	if who.Host == dst {
-		f.see(s.File(r, ms(t, -200), editor, `C:\Windows\SYSVOL\sysvol\`+path))
+		f.see(s.File(r, t, editor, `C:\Windows\SYSVOL\sysvol\`+path))
 	} else {
-		_, when := s.SMB(r, ms(t, -900), Share{Remote: Remote{Account: who.Account, Src: On(who.Host), Dst: dst, For: 20 * time.Second}, Share: "SYSVOL", Files: []string{path}, Write: true, Out: 14000, In: 6000, Known: true})
+		_, when := s.SMB(r, t, Share{Remote: Remote{Account: who.Account, Src: On(who.Host), Dst: dst, For: 20 * time.Second}, Share: "SYSVOL", Files: []string{path}, Write: true, Out: 14000, In: 6000, Known: true})
 		f.see(when)
 	}
+	t = ms(t, 900)
 	if extensions != "" {
 		change(0, "gPCMachineExtensionNames", "2.5.5.12", extensions, added)
 	}

@@ -26,13 +26,18 @@ type Share struct {
 // localPaths of the administrative shares.
 var localPaths = map[string]string{"ADMIN$": `\??\C:\Windows`, "C$": `\??\C:\`, "SYSVOL": `\??\C:\Windows\SYSVOL\sysvol`, "IPC$": ""}
 
+// lead is how long the Kerberos exchange comes before the connection, in
+// milliseconds.
+const lead = 50
+
 // smb opens the connection and the session that everything over port 445 rides
 // on.
 func (s *Scene) smb(r *rand.Rand, t time.Time, m *Remote, service string, out, in int64, known bool) (Conn, Actor, time.Time) {
 	var f first
 	if !known {
-		s.authenticate(r, t.Add(-40*time.Millisecond), m, "cifs")
+		s.authenticate(r, t, m, "cifs")
 	}
+	t = ms(t, lead)
 	c, at := s.Connect(r, t, Conn{Src: m.Src, Dst: On(m.Dst), Port: 445, Service: service, App: "smb", Out: out, In: in, For: m.For})
 	f.see(at)
 	who, at := s.logon(r, ms(t, 35), m.Dst, m.Account, 3, &c, m.Station)
@@ -51,7 +56,7 @@ func (s *Scene) SMB(r *rand.Rand, t time.Time, m Share) (Actor, time.Time) {
 		service = "gssapi,smb,ntlm"
 	}
 	c, who, at := s.smb(r, t, &m.Remote, service, m.Out, m.In, m.Known)
-	f := first{at}
+	f, t := first{at}, ms(t, lead)
 	s.mapping(&c, ms(t, 60), m.Dst, m.Share, "DISK")
 	f.see(s.share(r, ms(t, 70), who, &c, m.Share))
 	action := "SMB::FILE_OPEN"
@@ -118,7 +123,7 @@ func (s *Scene) RemoteService(r *rand.Rand, t time.Time, m Remote, name, file, c
 		m.For = between(r, 20*time.Second, 2*time.Minute)
 	}
 	c, who, at := s.smb(r, t, &m, "gssapi,smb,krb,dce_rpc", size+9000, 14000, false)
-	f := first{at}
+	f, t := first{at}, ms(t, lead)
 	s.mapping(&c, ms(t, 50), m.Dst, "ADMIN$", "DISK")
 	f.see(s.share(r, ms(t, 55), who, &c, "ADMIN$"))
 	if s.core(&c) {
@@ -145,7 +150,8 @@ func (s *Scene) RemoteShell(r *rand.Rand, t time.Time, m Remote, commands ...str
 	if m.For == 0 {
 		m.For = between(r, 10*time.Second, 3*time.Minute)
 	}
-	s.authenticate(r, t.Add(-60*time.Millisecond), &m, "HTTP")
+	s.authenticate(r, t, &m, "HTTP")
+	t = ms(t, lead)
 	conn := Conn{Src: m.Src, Dst: On(m.Dst), Port: 5985, Service: "http", App: "http", Out: 18_000 + r.Int64N(40_000), In: 12_000 + r.Int64N(30_000), For: m.For}
 	if m.By.Account != nil && m.Src.Host != nil {
 		p := Running(m.By, Posh)
@@ -196,7 +202,8 @@ func (s *Scene) RemoteWMI(r *rand.Rand, t time.Time, m Remote, command string) (
 	if m.For == 0 {
 		m.For = between(r, 5*time.Second, time.Minute)
 	}
-	s.authenticate(r, t.Add(-50*time.Millisecond), &m, "RPCSS")
+	s.authenticate(r, t, &m, "RPCSS")
+	t = ms(t, lead)
 	c, at := s.Connect(r, t, Conn{Src: m.Src, Dst: On(m.Dst), Port: 135, Service: "dce_rpc", Out: 1400, In: 900, For: time.Second})
 	f := first{at}
 	s.rpc(&c, ms(t, 20), "135", "IRemoteSCMActivator", "RemoteCreateInstance")

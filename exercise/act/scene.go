@@ -69,7 +69,7 @@ func System(h *city.Host) Actor { return Actor{Host: h, Logon: "0x3e7"} }
 
 // machine is the account of a computer.
 func machine(h *city.Host) *city.Account {
-	return &city.Account{Domain: h.Agency.Domain, Name: h.Name + "$", SID: fmt.Sprintf("%s-%d", h.Agency.Domain.SID, 20000+hash(h.Name)%40000), Kind: city.Service}
+	return &city.Account{Domain: h.Agency.Domain, Name: h.Name + "$", SID: fmt.Sprintf("%s-%d", h.Agency.Domain.SID, 20000+hash(h.Name)%40000), Kind: city.Machine}
 }
 
 func hash(s string) uint32 {

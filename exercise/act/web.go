@@ -29,7 +29,15 @@ func (s *Scene) Resolve(r *rand.Rand, t time.Time, h *city.Host, name string, an
 		rec.Set("rcode_name", "NXDOMAIN")
 	}
 	s.emit(rec)
+	if r.IntN(8) > 0 || !answer.IsValid() || s.City.Ours(answer) {
+		return // the controller has it in its cache
+	}
+	q, _ := s.Connect(r, ms(t, 1), Conn{Src: On(d), Dst: End{Addr: resolver}, Port: 53, UDP: true, Service: "dns", App: "dns", Out: 46, In: 78, For: 18 * time.Millisecond})
+	s.emit(logs.New(s.City.Perimeter, logs.EveDNS, ms(t, 20), append(s.eveHead(&q, "UDP"), "dns.id", itoa(r.IntN(65536)), "dns.rrname", name)...))
 }
+
+// resolver is the provider's, which the domain controllers ask.
+var resolver = netip.MustParseAddr("198.18.0.53")
 
 // Asked is the same question as the process on the machine reports it (Sysmon
 // 22).
@@ -76,7 +84,6 @@ func (s *Scene) HTTP(r *rand.Rand, t time.Time, q Request) (Conn, time.Time) {
 	if v.perimeter {
 		rec := logs.New(s.City.Perimeter, logs.EveHTTP, ms(t, 40), append(s.eveHead(&c, "TCP"), "http.hostname", q.Host, "http.url", q.URI, "http.http_user_agent", q.Agent,
 			"http.http_content_type", "text/html", "http.http_method", q.Method, "http.status", itoa(q.Status), "http.length", itoa(q.Recvd))...)
-		rec.Set("app_proto", "")
 		f.see(s.emit(rec))
 	}
 	return c, f.t
@@ -111,20 +118,32 @@ func (s *Scene) TLS(r *rand.Rand, t time.Time, c Conn) (Conn, time.Time) {
 		if name == "" {
 			name = "-"
 		}
-		f.see(s.emit(logs.New(s.City.Core, logs.ZeekSSL, ms(t, 24), append(zeekID(&c), "server_name", name, "ssl_history", "CsiI")...)))
+		version, cipher, cert := "TLSv13", "TLS_AES_256_GCM_SHA384", "-"
+		if c.Cert != "" {
+			version, cipher, cert = "TLSv12", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", c.Cert
+		}
+		f.see(s.emit(logs.New(s.City.Core, logs.ZeekSSL, ms(t, 24), append(zeekID(&c), "server_name", name, "ssl_history", "CsiI", "version", version, "cipher", cipher, "validation_status", cert)...)))
 	}
 	return c, f.t
 }
 
 // Visit is somebody looking at a web site.
 func (s *Scene) Visit(r *rand.Rand, t time.Time, h *city.Host, site city.Site) {
-	s.Resolve(r, ms(t, -40), h, site.Name, site.Addr)
+	s.Resolve(r, t, h, site.Name, site.Addr)
+	t = ms(t, 40)
 	in := int64(3000 * (1 + r.ExpFloat64()*40))
 	if site.Plain {
 		s.HTTP(r, t, Request{Src: On(h), Dst: End{Addr: site.Addr}, Host: site.Name, URI: "/", Sent: 0, Recvd: in})
 		return
 	}
-	s.TLS(r, t, Conn{Src: On(h), Dst: End{Addr: site.Addr}, Out: 900 + r.Int64N(20000), In: in, For: between(r, time.Second, 3*time.Minute), Name: site.Name})
+	cert := ""
+	switch r.IntN(40) {
+	case 0: // a site that forgot to renew
+		cert = "certificate has expired"
+	case 1, 2, 3, 4, 5, 6, 7, 8:
+		cert = "ok"
+	}
+	s.TLS(r, t, Conn{Src: On(h), Dst: End{Addr: site.Addr}, Cert: cert, Out: 900 + r.Int64N(20000), In: in, For: between(r, time.Second, 3*time.Minute), Name: site.Name})
 }
 
 // Tunnel is a remote-access session.
@@ -141,8 +160,8 @@ var gateway = netip.MustParseAddr("192.0.2.62")
 // VPNUp opens a tunnel: the gateway's own traffic and its event.
 func (s *Scene) VPNUp(r *rand.Rand, t time.Time, v *Tunnel) time.Time {
 	v.id = itoa(100000 + r.Uint32N(900000000))
-	s.portal(r, t.Add(-3*time.Second), v.Remote, 5200, 9100)
-	return s.emit(logs.New(s.City.Edge, logs.FortiVPNUp, t, v.pairs()...))
+	s.portal(r, t, v.Remote, 5200, 9100)
+	return s.emit(logs.New(s.City.Edge, logs.FortiVPNUp, t.Add(3*time.Second), v.pairs()...))
 }
 
 func (v *Tunnel) pairs() []string {
@@ -156,8 +175,8 @@ func (s *Scene) VPNDown(t time.Time, v *Tunnel, d time.Duration, out, in int64) 
 
 // VPNRefused is a wrong password at the gateway.
 func (s *Scene) VPNRefused(r *rand.Rand, t time.Time, user string, remote netip.Addr) {
-	s.portal(r, t.Add(-2*time.Second), remote, 2100, 4300)
-	s.emit(logs.New(s.City.Edge, logs.FortiVPNBad, t, "tunnelid", "0", "tunneltype", "ssl-web", "remip", remote.String(), "user", user))
+	s.portal(r, t, remote, 2100, 4300)
+	s.emit(logs.New(s.City.Edge, logs.FortiVPNBad, t.Add(2*time.Second), "tunnelid", "0", "tunneltype", "ssl-web", "remip", remote.String(), "user", user))
 }
 
 // portal is the gateway's own record of a connection to itself.

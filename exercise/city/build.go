@@ -129,6 +129,7 @@ func (b *builder) bureau() {
 // hospital builds the city hospital: its own domain, its own firewall.
 func (b *builder) hospital() {
 	a := b.Hospital
+	a.Domain.Standby = true
 	srv := b.serverSegment(a, asset.ZoneInside)
 	mgmt := b.segment("hos-management", "10.2.2.0/24", asset.ZoneInside, a.Code)
 	bak := b.segment("hos-backup", "10.2.3.0/24", asset.ZoneInside, a.Code)
@@ -137,7 +138,7 @@ func (b *builder) hospital() {
 		b.windows(a, "hos-dc02", srv, 12, asset.RoleDC, asset.RoleDNS, asset.RoleServer),
 	}
 	a.File = b.windows(a, "hos-fs01", srv, 21, asset.RoleFile, asset.RoleServer)
-	b.windows(a, "hos-his01", srv, 31, asset.RoleServer)
+	b.Srv.HIS = b.windows(a, "hos-his01", srv, 31, asset.RoleServer)
 	b.windows(a, "hos-lis01", srv, 32, asset.RoleServer)
 	b.Srv.PACS = b.windows(a, "hos-pacs01", srv, 33, asset.RoleServer)
 	b.windows(a, "hos-print01", srv, 41, asset.RoleServer)

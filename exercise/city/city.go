@@ -50,7 +50,7 @@ type Servers struct {
 	Scanner        *Host
 	Monitor        *Host
 	Terminal       *Host // hospital: where vendors land
-	PACS           *Host
+	PACS, HIS      *Host
 	NAS            *Host // hospital: nobody drew it
 }
 
@@ -58,6 +58,7 @@ type Servers struct {
 type Domain struct {
 	NetBIOS, DNS, SID string
 	DCs               []*Host
+	Standby           bool // the second controller only waits for the first to fail
 	Admins            []*Account
 	Backup, Deploy    *Account // service accounts
 	Scan, Monitor     *Account
@@ -86,6 +87,7 @@ const (
 	Admin
 	Service
 	Vendor
+	Machine
 )
 
 // Account is a user account.

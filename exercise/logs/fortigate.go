@@ -62,9 +62,6 @@ func (r *Record) appendFortiGate(b []byte) []byte {
 	return r.appendPairs(b, at)
 }
 
-// AppendPairs writes the line as it stands in a file exported from the device.
-func (r *Record) AppendPairs(b []byte) []byte { return r.appendPairs(b, r.Stamp.In(taipei)) }
-
 func (r *Record) appendPairs(b []byte, at time.Time) []byte {
 	b = append(b, "date="...)
 	b = at.AppendFormat(b, time.DateOnly)

@@ -26,7 +26,7 @@ var (
 		status_code:num=200 status_msg=OK info_code:num info_msg tags:set=(empty) username password proxied:set orig_fuids:set orig_filenames:set orig_mime_types:set
 		resp_fuids:set resp_filenames:set resp_mime_types:set`)
 	ZeekSSL = zeek("ssl", `version=TLSv13 cipher=TLS_AES_256_GCM_SHA384 curve=x25519 server_name resumed:bool=false last_alert next_protocol established:bool=true
-		ssl_history cert_chain_fps:set client_cert_chain_fps:set sni_matches_cert:bool`)
+		ssl_history cert_chain_fps:set client_cert_chain_fps:set sni_matches_cert:bool validation_status`)
 	ZeekKerberos = zeek("kerberos", `request_type=TGS client service success:bool=true error_msg from:float till:float cipher=aes256-cts-hmac-sha1-96
 		forwardable:bool=true renewable:bool=true client_cert_subject client_cert_fuid server_cert_subject server_cert_fuid`)
 	ZeekSMBMapping = zeek("smb_mapping", `path service native_file_system share_type=DISK`)

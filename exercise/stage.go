@@ -1,0 +1,176 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package exercise
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"citywall/exercise/act"
+	"citywall/exercise/city"
+)
+
+// stage is where a script is laid out: moments, and what the intruder does at
+// each. The same seed gives the same moments and the same deeds, so a script
+// can be laid out twice: once to learn the truth, once to be played.
+type stage struct {
+	s     *act.Scene
+	c     *city.City
+	seed  uint64
+	r     *rand.Rand // for the layout
+	begin time.Time  // first compromise, before jitter
+	dwell time.Duration
+	end   time.Time // of the last deed
+	truth *Truth
+	beats []beat
+	fell  map[*city.Host]time.Time // when encryption of a host begins
+}
+
+// beat is one deed.
+type beat struct {
+	at time.Time
+	do func(t time.Time)
+}
+
+// newStage lays out a script on a scene.
+func newStage(s *act.Scene, opt Options, play func(*stage)) *stage {
+	g := &stage{
+		s: s, c: s.City, seed: opt.Seed, r: rand.New(rand.NewPCG(opt.Seed, 0xa77ac4)), begin: opt.Attack, dwell: opt.Dwell,
+		truth: &Truth{Seed: opt.Seed}, fell: map[*city.Host]time.Time{},
+	}
+	play(g)
+	slices.SortStableFunc(g.beats, func(a, b beat) int { return a.at.Compare(b.at) })
+	return g
+}
+
+// at puts a deed on the timetable. It gets its own source of chance, so that
+// deeds do not depend on each other's draws.
+func (g *stage) at(t time.Time, do func(r *rand.Rand, t time.Time)) {
+	n := uint64(len(g.beats))
+	g.beats = append(g.beats, beat{t, func(t time.Time) { do(rand.New(rand.NewPCG(g.seed, 0xbea7<<32+n)), t) }})
+	if t.After(g.end) {
+		g.end = t
+	}
+}
+
+// when is the moment at a share of the dwell time, give or take 0.8 percent:
+// less than half of what lies between two deeds that need each other.
+func (g *stage) when(share float64) time.Time {
+	return g.begin.Add(time.Duration((share + (g.r.Float64()-0.5)*0.016) * float64(g.dwell)))
+}
+
+// hop notes a move, if any sensor recorded it.
+func (g *stage) hop(t time.Time, src, dst act.End, port uint16, user *city.Account, kind, technique string) {
+	if t.IsZero() {
+		return
+	}
+	h := TruthHop{Time: t, Src: src.Key(), SrcAddr: src.Addr, Dst: dst.Key(), DstAddr: dst.Addr, DstPort: port, Kind: kind, Technique: technique}
+	if user != nil {
+		h.User = user.String()
+	}
+	for _, x := range g.truth.Hops { // the first connection of a kind between two ends is the move
+		if x.Src == h.Src && x.Dst == h.Dst && x.Kind == h.Kind {
+			return
+		}
+	}
+	g.truth.Hops = append(g.truth.Hops, h)
+}
+
+// step notes a step on a host, if it was recorded.
+func (g *stage) step(t time.Time, h *city.Host, step, technique string) {
+	if t.IsZero() {
+		return
+	}
+	g.truth.Steps = append(g.truth.Steps, TruthStep{Time: t, Host: h.Key(), Step: step, Technique: technique})
+}
+
+// own notes that a host is in the intruder's hands from t on.
+func (g *stage) own(t time.Time, h *city.Host) {
+	for _, x := range g.truth.Hosts {
+		if x.Host == h.Key() {
+			return
+		}
+	}
+	g.truth.Hosts = append(g.truth.Hosts, TruthHost{Host: h.Key(), Addr: h.Addr, First: t})
+}
+
+// used notes an account in the intruder's hands.
+func (g *stage) used(a *city.Account) {
+	if !slices.Contains(g.truth.Accounts, a.String()) {
+		g.truth.Accounts = append(g.truth.Accounts, a.String())
+	}
+}
+
+// suspect notes an outside address of the intruder's.
+func (g *stage) suspect(a netip.Addr) {
+	if !slices.Contains(g.truth.Suspicious, a) {
+		g.truth.Suspicious = append(g.truth.Suspicious, a)
+	}
+}
+
+// finish puts the truth in order once every deed is done.
+func (g *stage) finish() {
+	t := g.truth
+	slices.SortStableFunc(t.Hops, func(a, b TruthHop) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(t.Steps, func(a, b TruthStep) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(t.Hosts, func(a, b TruthHost) int { return a.First.Compare(b.First) })
+	slices.SortFunc(t.Anchors, time.Time.Compare)
+	for _, h := range t.Hosts {
+		t.Isolate = append(t.Isolate, h.Host)
+	}
+	for _, h := range g.innocent() {
+		if !slices.Contains(t.Isolate, h.Key()) {
+			t.Innocent = append(t.Innocent, h.Key())
+		}
+	}
+}
+
+// innocent lists machines whose work looks like an intruder's.
+func (g *stage) innocent() []*city.Host {
+	c := g.c
+	out := []*city.Host{
+		c.Srv.Deploy, c.Srv.Scanner, c.Srv.Monitor, c.Srv.Patch, c.Srv.Proxy, c.Srv.Public, c.Srv.Mail, c.Bureau.Jump, c.Hospital.Jump, c.Bureau.Backup, c.Hospital.Backup,
+		c.Bureau.File, c.Bureau.Domain.DCs[0], c.Bureau.Domain.DCs[1], c.Hospital.Domain.DCs[1],
+	}
+	for _, d := range []*city.Domain{c.Bureau.Domain, c.Hospital.Domain} {
+		for _, a := range d.Admins {
+			out = append(out, a.Home)
+		}
+	}
+	return out
+}
+
+// outsider draws an address of the documentation ranges that no web site has.
+func (g *stage) outsider() netip.Addr {
+	for {
+		a := netip.AddrFrom4([4]byte{203, 0, 113, byte(2 + g.r.IntN(120))})
+		if g.r.IntN(2) == 0 {
+			a = netip.AddrFrom4([4]byte{198, 51, 100, byte(125 + g.r.IntN(125))})
+		}
+		if !slices.Contains(g.truth.Suspicious, a) {
+			g.suspect(a)
+			return a
+		}
+	}
+}
+
+// word makes a name that means nothing.
+func (g *stage) word(n int) string {
+	const consonants, vowels = "bcdfghjklmnprstvz", "aeiou"
+	var b strings.Builder
+	for i := range n {
+		if i%2 == 0 {
+			b.WriteByte(consonants[g.r.IntN(len(consonants))])
+		} else {
+			b.WriteByte(vowels[g.r.IntN(len(vowels))])
+		}
+	}
+	return b.String()
+}
+
+// seconds is a duration of about n seconds.
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
