@@ -1,0 +1,223 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package attackpath
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Move is one way in which an intruder may have come from one host to another,
+// at one time. From and To are in the direction of the intrusion: a control
+// channel that a host opened to the outside runs From outside.
+type Move struct {
+	From, To int
+	T, Unc   int64 // ns
+	Score    float64
+	Entry    bool // From is beyond a trust boundary: a path may start here
+}
+
+// Anchor is where a backward search starts.
+type Anchor struct {
+	Host int
+	T    int64
+}
+
+// Path is a way to an anchor.
+type Path struct {
+	Moves []int // indices of moves, in order of time; empty when it starts at the anchor
+	First int   // the host that was entered first: the anchor's own, or the first move's To
+	Open  bool  // begins inside, without a move that explains it
+	Cost  float64
+}
+
+// P is the probability of a sum of log-odds.
+func P(score float64) float64 { return 1 / (1 + math.Exp(-score)) }
+
+// cost is −ln p, reject −ln(1−p), both without overflow.
+func cost(score float64) float64   { return math.Log1p(math.Exp(-score)) }
+func reject(score float64) float64 { return math.Log1p(math.Exp(score)) }
+
+// cont is a way from a host at a time to the anchor.
+type cont struct {
+	move int // first move of the way, -1 at the anchor
+	next int // index into conts, -1 at the end
+	t    int64
+	unc  int64
+	host int
+	hops int
+	cost float64
+}
+
+// Graph is moves made ready for searching. It is read-only afterwards.
+type Graph struct {
+	moves []Move
+	order []int         // latest first
+	into  map[int][]int // moves between hosts by destination
+	w     Weights
+}
+
+// NewGraph sorts the moves. A move whose cost alone exceeds what leaving it
+// unexplained and starting openly would cost can be on no best path and is left
+// out of the search. Indices of paths refer to moves as given; for the same
+// result whatever the order, give them in a settled order.
+func NewGraph(moves []Move, w Weights) *Graph {
+	g := &Graph{moves: moves, into: map[int][]int{}, w: w}
+	for i := range moves {
+		if m := &moves[i]; cost(m.Score) <= least+w.Open {
+			g.order = append(g.order, i)
+			if !m.Entry {
+				g.into[m.To] = append(g.into[m.To], i)
+			}
+		}
+	}
+	slices.SortFunc(g.order, func(a, b int) int {
+		x, y := &moves[a], &moves[b]
+		return cmp.Or(cmp.Compare(y.T, x.T), cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To), cmp.Compare(y.Score, x.Score), cmp.Compare(a, b))
+	})
+	return g
+}
+
+// least is the cost of a move that cannot compete: p = 0.05.
+var least = -math.Log(0.05)
+
+// Search returns up to Weights.K paths to a, the cheapest first, distinct in
+// their hosts.
+func (g *Graph) Search(a Anchor) []Path {
+	moves, w := g.moves, g.w
+	conts := []cont{{move: -1, next: -1, t: a.T, host: a.Host}}
+	best := map[int][]int{a.Host: {0}} // host: indices into conts
+	var starts []start
+	for _, i := range g.order {
+		m := &moves[i]
+		if m.T > a.T+m.Unc {
+			continue
+		}
+		for _, c := range slices.Clone(best[m.To]) {
+			n := &conts[c]
+			if m.T > n.t+m.Unc+n.unc || n.hops >= w.MaxHops || onWay(conts, c, m.From) {
+				continue
+			}
+			x := cont{move: i, next: c, t: m.T, unc: m.Unc, host: m.From, hops: n.hops + 1}
+			x.cost = n.cost + cost(m.Score) + w.Dwell*math.Log1p(math.Max(0, float64(n.t-m.T)/hourNS))
+			conts = append(conts, x)
+			if m.Entry {
+				starts = append(starts, start{len(conts) - 1, false})
+				continue
+			}
+			best[m.From] = admit(conts, best[m.From], len(conts)-1, w.K)
+		}
+	}
+	for _, list := range best {
+		for _, c := range list {
+			starts = append(starts, start{c, true})
+		}
+	}
+	return g.choose(conts, starts)
+}
+
+type start struct {
+	cont int
+	open bool
+}
+
+func onWay(conts []cont, c, host int) bool {
+	for ; c >= 0; c = conts[c].next {
+		if conts[c].host == host {
+			return true
+		}
+	}
+	return false
+}
+
+// sameHosts reports whether two ways visit the same hosts in the same order.
+func sameHosts(conts []cont, a, b int) bool {
+	for a >= 0 && b >= 0 {
+		if conts[a].host != conts[b].host {
+			return false
+		}
+		a, b = conts[a].next, conts[b].next
+	}
+	return a == b
+}
+
+// admit keeps the k cheapest continuations of a host that differ in hosts.
+func admit(conts []cont, list []int, c, k int) []int {
+	for i, x := range list {
+		if sameHosts(conts, x, c) {
+			if conts[c].cost < conts[x].cost {
+				list[i] = c
+			}
+			return list
+		}
+	}
+	if len(list) < k {
+		return append(list, c)
+	}
+	worst := 0
+	for i := range list {
+		if conts[list[i]].cost > conts[list[worst]].cost {
+			worst = i
+		}
+	}
+	if conts[c].cost < conts[list[worst]].cost {
+		list[worst] = c
+	}
+	return list
+}
+
+// choose adds the start costs and returns the cheapest paths.
+func (g *Graph) choose(conts []cont, starts []start) []Path {
+	moves, w := g.moves, g.w
+	paths := make([]Path, 0, len(starts))
+	for _, s := range starts {
+		p := Path{Open: s.open, Cost: conts[s.cont].cost}
+		for c := s.cont; conts[c].move >= 0; c = conts[c].next {
+			p.Moves = append(p.Moves, conts[c].move)
+		}
+		until := conts[s.cont].t + conts[s.cont].unc
+		p.First = conts[s.cont].host
+		if !s.open {
+			p.First = moves[p.Moves[0]].To
+		} else {
+			p.Cost += w.Open
+		}
+		left := 0.0
+		for _, i := range g.into[p.First] {
+			if m := &moves[i]; m.T <= until && !onWay(conts, s.cont, m.From) {
+				left = max(left, reject(m.Score))
+			}
+		}
+		p.Cost += left
+		paths = append(paths, p)
+	}
+	slices.SortFunc(paths, func(a, b Path) int {
+		return cmp.Or(cmp.Compare(a.Cost, b.Cost), cmp.Compare(len(b.Moves), len(a.Moves)), slices.Compare(a.Moves, b.Moves))
+	})
+	var out []Path
+	for _, p := range paths {
+		if len(out) == w.K {
+			break
+		}
+		if !slices.ContainsFunc(out, func(q Path) bool { return sameWay(moves, p, q) }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// sameWay reports whether two paths visit the same hosts in the same order.
+func sameWay(moves []Move, p, q Path) bool {
+	if len(p.Moves) != len(q.Moves) || p.First != q.First {
+		return false
+	}
+	for i := range p.Moves {
+		a, b := &moves[p.Moves[i]], &moves[q.Moves[i]]
+		if a.From != b.From || a.To != b.To {
+			return false
+		}
+	}
+	return true
+}

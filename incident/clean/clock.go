@@ -1,0 +1,277 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package clean
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"citywall/incident"
+	"citywall/incident/fact"
+)
+
+// Params are the windows of cleaning.
+type Params struct {
+	Same      time.Duration // two sensors' starts of one connection lie this close, beside clock uncertainty
+	MaxSkew   time.Duration // clocks further apart than this are not recognised as one event seen twice
+	MinOffset time.Duration // offsets below are not corrected but widen the uncertainty
+	MinPairs  int           // pairs that an offset must rest on
+}
+
+// Defaults returns the values of attackpath.md §3.
+func Defaults() Params {
+	return Params{Same: 2 * time.Second, MaxSkew: 15 * time.Minute, MinOffset: time.Second, MinPairs: 3}
+}
+
+// Clocks are the estimated errors of every clock.
+type Clocks struct {
+	by    map[string]incident.Clock // by clock name
+	fixes map[fact.ID]fix           // by sensor
+	p     Params
+}
+
+type fix struct{ shift, unc int64 } // ns: taken off a time, added to its uncertainty
+
+// Fix returns what to take off a time that the sensor wrote, and the
+// uncertainty that its clock adds, both in ns.
+func (c *Clocks) Fix(sensor fact.ID) (shift, unc int64) {
+	f := c.fixes[sensor]
+	return f.shift, f.unc
+}
+
+// All returns every estimated clock by name. Offset is how far it is ahead.
+func (c *Clocks) All() map[string]incident.Clock { return maps.Clone(c.by) }
+
+// sighting is one end's record of something that two ends see.
+type sighting struct {
+	src, dst int
+	user     string // tickets and their logons
+	port     uint16 // source port of connections
+	t        int64
+	clock    string
+}
+
+type pairOf struct{ a, b string } // a < b
+
+// Estimate finds the clock errors. configured names clocks whose offset is
+// known (positive: ahead).
+func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p Params) *Clocks {
+	c := &Clocks{by: map[string]incident.Clock{}, fixes: map[fact.ID]fix{}, p: p}
+	clockOf := map[fact.ID]string{}
+	weight := map[string]int64{}
+	st.EachSource(func(id fact.ID, s fact.Source) {
+		clockOf[id] = s.Clock
+		weight[s.Clock] += s.Count
+	})
+	if len(weight) > 1 {
+		diffs := map[pairOf][]int64{}
+		matches(connections(st, h, clockOf), int64(p.MaxSkew), diffs)
+		matches(tickets(st, h, clockOf), int64(p.MaxSkew), diffs)
+		c.solve(diffs, weight, configured)
+	}
+	for name, off := range configured {
+		c.by[name] = incident.Clock{Offset: off, Uncertainty: c.by[name].Uncertainty, Pairs: c.by[name].Pairs}
+	}
+	for id, name := range clockOf {
+		k, ok := c.by[name]
+		if !ok {
+			continue
+		}
+		f := fix{unc: int64(k.Uncertainty)}
+		_, known := configured[name]
+		if abs := k.Offset.Abs(); known || abs >= p.MinOffset && abs >= 3*k.Uncertainty {
+			f.shift = int64(k.Offset)
+		} else {
+			f.unc += int64(abs)
+		}
+		c.fixes[id] = f
+	}
+	return c
+}
+
+// connections are rows with a source port: the same 5-tuple is the same
+// connection whoever wrote it.
+func connections(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sighting {
+	var out []sighting
+	for k, s := range st.Series {
+		if k.Act != fact.Flow && k.Act != fact.Logon && k.Act != fact.Refused {
+			continue
+		}
+		for i := range s.Conns {
+			x := &s.Conns[i]
+			if x.SPort == 0 {
+				continue
+			}
+			out = append(out, sighting{src: h.Of(k.Src, x.T), dst: h.Of(k.Dst, x.T), port: x.SPort, t: x.T, clock: clockOf[x.Sensor]})
+		}
+	}
+	return out
+}
+
+// tickets are what a DC issued for a host, and the logons there by the same
+// account from the same machine.
+func tickets(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sighting {
+	type ends struct{ src, dst, user string }
+	have := map[ends]bool{}
+	name := func(k fact.Key) ends {
+		return ends{st.Node(k.Src).String(), st.Node(k.Dst).String(), st.Account(k.User).Name}
+	}
+	for k := range st.Series {
+		if k.Act == fact.Ticket {
+			have[name(k)] = true
+		}
+	}
+	var out []sighting
+	for k, s := range st.Series {
+		if k.Act != fact.Ticket && k.Act != fact.Logon || !have[name(k)] || len(s.Conns) > 64 {
+			continue
+		}
+		for i := range s.Conns {
+			x := &s.Conns[i]
+			out = append(out, sighting{h.Of(k.Src, x.T), h.Of(k.Dst, x.T), st.Account(k.User).Name, 0, x.T, clockOf[x.Sensor]})
+		}
+	}
+	return out
+}
+
+// matches pairs sightings of two clocks that have exactly one partner within
+// skew: with more, nobody could say which belongs to which.
+func matches(all []sighting, skew int64, diffs map[pairOf][]int64) {
+	same := func(a, b *sighting) bool {
+		return a.src == b.src && a.dst == b.dst && a.port == b.port && a.user == b.user
+	}
+	slices.SortFunc(all, func(a, b sighting) int {
+		return cmp.Or(cmp.Compare(a.src, b.src), cmp.Compare(a.port, b.port), cmp.Compare(a.dst, b.dst),
+			cmp.Compare(a.user, b.user), cmp.Compare(a.t, b.t), cmp.Compare(a.clock, b.clock))
+	})
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && same(&all[i], &all[j]) {
+			j++
+		}
+		pairGroup(all[i:j], skew, diffs)
+		i = j
+	}
+}
+
+func pairGroup(g []sighting, skew int64, diffs map[pairOf][]int64) {
+	if len(g) < 2 || len(g) > 256 {
+		return
+	}
+	for i := range g {
+		near := map[string][]int64{} // differences by clock
+		for j := range g {
+			if d := g[j].t - g[i].t; i != j && d <= skew && -d <= skew {
+				near[g[j].clock] = append(near[g[j].clock], d)
+			}
+		}
+		if len(near[g[i].clock]) > 0 {
+			continue // the same clock saw it twice: a retry
+		}
+		for clock, d := range near {
+			if len(d) == 1 && clock > g[i].clock {
+				k := pairOf{g[i].clock, clock}
+				diffs[k] = append(diffs[k], d[0])
+			}
+		}
+	}
+}
+
+// solve turns differences into offsets.
+func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, configured map[string]time.Duration) {
+	type link struct {
+		other string
+		d     float64 // other − this
+		n     float64
+		unc   int64
+	}
+	graph := map[string][]link{}
+	keys := slices.SortedFunc(maps.Keys(diffs), func(a, b pairOf) int { return cmp.Or(cmp.Compare(a.a, b.a), cmp.Compare(a.b, b.b)) })
+	for _, k := range keys {
+		d := diffs[k]
+		if len(d) < c.p.MinPairs {
+			continue
+		}
+		m := median(d)
+		dev := make([]int64, len(d))
+		for i, x := range d {
+			dev[i] = max(x-m, m-x)
+		}
+		unc := int64(1.48*float64(median(dev))) + int64(time.Millisecond)
+		n := float64(len(d))
+		graph[k.a] = append(graph[k.a], link{k.b, float64(m), n, unc})
+		graph[k.b] = append(graph[k.b], link{k.a, float64(-m), n, unc})
+	}
+	names := slices.Sorted(maps.Keys(graph))
+	off := map[string]float64{}
+	for _, start := range names {
+		if _, done := off[start]; done {
+			continue
+		}
+		comp := []string{start}
+		off[start] = 0
+		for i := 0; i < len(comp); i++ { // a spanning tree for the first guess
+			for _, l := range graph[comp[i]] {
+				if _, seen := off[l.other]; !seen {
+					off[l.other] = off[comp[i]] + l.d
+					comp = append(comp, l.other)
+				}
+			}
+		}
+		for range 200 { // Gauss–Seidel on the normal equations
+			worst := 0.0
+			for _, a := range comp {
+				sum, n := 0.0, 0.0
+				for _, l := range graph[a] {
+					sum, n = sum+l.n*(off[l.other]-l.d), n+l.n
+				}
+				worst = max(worst, math.Abs(sum/n-off[a]))
+				off[a] = sum / n
+			}
+			if worst < 1e3 { // a microsecond
+				break
+			}
+		}
+		ref := reference(comp, off, weight, configured)
+		for _, a := range comp {
+			best, pairs := int64(math.MaxInt64), 0
+			for _, l := range graph[a] {
+				best, pairs = min(best, l.unc), pairs+int(l.n)
+			}
+			c.by[a] = incident.Clock{Offset: time.Duration(math.Round(off[a] - ref)), Uncertainty: time.Duration(best), Pairs: pairs}
+		}
+	}
+}
+
+// reference returns the offset that counts as right: that of a configured
+// clock, else the median clock, and of two the one that wrote more.
+func reference(comp []string, off map[string]float64, weight map[string]int64, configured map[string]time.Duration) float64 {
+	for _, a := range slices.Sorted(slices.Values(comp)) {
+		if d, ok := configured[a]; ok {
+			return off[a] - float64(d)
+		}
+	}
+	if len(comp) == 2 {
+		a, b := min(comp[0], comp[1]), max(comp[0], comp[1])
+		if weight[b] > weight[a] {
+			return off[b]
+		}
+		return off[a]
+	}
+	all := make([]float64, 0, len(comp))
+	for _, a := range comp {
+		all = append(all, off[a])
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2]
+}
+
+func median(v []int64) int64 {
+	s := slices.Clone(v)
+	slices.Sort(s)
+	return s[len(s)/2]
+}

@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package fact
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// BindSource says how a name was tied to an address. The order is that of
+// trust, the best last.
+type BindSource uint8
+
+// Sources of a binding.
+const (
+	ByDNS     BindSource = iota + 1 // an answer of a resolver
+	ByClient                        // the client called itself so (WorkstationName, NTLM): it may lie
+	ByNetBIOS                       // the host announced itself
+	ByServer                        // the server called itself so when it answered
+	ByDevice                        // a firewall's own table
+	ByLease                         // DHCP
+	ByOwnLog                        // the host's own record names its address
+)
+
+type bindKey struct {
+	addr netip.Addr
+	name string
+	by   BindSource
+}
+
+type span struct {
+	first, last int64
+	count       int64
+}
+
+// Binding says that a name held an address from First to Last, at least.
+type Binding struct {
+	Addr        netip.Addr
+	Name        string
+	By          BindSource
+	First, Last int64
+	Count       int64
+}
+
+func (s *Store) bind(a netip.Addr, name string, by BindSource, t int64) {
+	if !a.IsValid() || name == "" || name == a.String() {
+		return
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return
+	}
+	k := bindKey{a, name, by}
+	x := s.binds[k]
+	if x == nil {
+		s.binds[k] = &span{t, t, 1}
+		return
+	}
+	x.first, x.last = min(x.first, t), max(x.last, t)
+	x.count++
+}
+
+// Bindings returns all of them, ordered by address, time, trust and name.
+func (s *Store) Bindings() []Binding {
+	out := make([]Binding, 0, len(s.binds))
+	for k, x := range s.binds {
+		out = append(out, Binding{k.addr, k.name, k.by, x.first, x.last, x.count})
+	}
+	slices.SortFunc(out, func(a, b Binding) int {
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.First, b.First), cmp.Compare(b.By, a.By), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
