@@ -10,8 +10,15 @@ type Bar struct {
 	Label string // under the axis, "" for none
 	Tip   string // the fact in words
 	Value float64
+	Parts []Part // stacked from below; their sum is Value. Nil: one colour
 	Href  string // "" for none
-	Class string // added to the bar's own
+}
+
+// Part is a piece of a stacked bar.
+type Part struct {
+	Value float64
+	Class string
+	Fill  string // for a picture that stands alone
 }
 
 // Chart is a bar chart. Its table twin is the caller's: it has the facts.
@@ -67,11 +74,18 @@ func (c Chart) Bytes() ([]byte, error) {
 		s.Rect(x, top, step, h, Class("hit"), A("fill", "none"), A("pointer-events", "all"))
 		if b.Value > 0 {
 			by := min(y(b.Value), top+h-1.5) // one event among millions is still seen
-			class := "bar"
-			if b.Class != "" {
-				class += " " + b.Class
+			if b.Parts == nil {
+				s.Rect(x+gap/2, by, step-gap, top+h-by, Class("bar"))
 			}
-			s.Rect(x+gap/2, by, step-gap, top+h-by, Class(class))
+			foot := top + h
+			for _, p := range b.Parts {
+				if p.Value <= 0 {
+					continue
+				}
+				ph := max(1.5, p.Value/b.Value*(top+h-by))
+				s.Rect(x+gap/2, foot-ph, step-gap, ph, Class("bar "+p.Class), A("fill", p.Fill))
+				foot -= ph
+			}
 		}
 		s.End()
 	}

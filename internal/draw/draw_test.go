@@ -128,6 +128,10 @@ func TestChart(t *testing.T) {
 	if !bytes.Equal(b, again) {
 		t.Error("the same chart gave other bytes")
 	}
+	c.Bars = []Bar{{Value: 5, Parts: []Part{{4, "level-low", "#00f"}, {0, "level-high", "#f00"}, {1, "level-critical", "#f00"}}}}
+	if b, err = c.Bytes(); err != nil || bytes.Count(b, []byte("level-")) != 2 {
+		t.Errorf("stacked bar: %v %s", err, b)
+	}
 	c.Bars = nil
 	if b, err = c.Bytes(); err != nil {
 		t.Error(err)
