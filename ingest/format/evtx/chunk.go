@@ -49,8 +49,9 @@ type chunk struct {
 
 	names     map[uint32]name
 	templates map[uint32]*template
-	interned  map[string]string // names of all chunks so far
-	strict    bool              // carving: what a record refers to may be overwritten
+	interned  map[string]string    // names of all chunks so far
+	lend      map[uint32]*template // carving: templates of live records so far, by id
+	strict    bool                 // carving: what a record refers to may be overwritten
 	parsed    int
 	nodes     int // budgets used up by expansion
 	text      int

@@ -15,12 +15,13 @@ type builder struct {
 	elems []Element
 	nodes []Node
 	attrs []Attr
-	stack []Node // content of the elements that are open
-	used  int    // nodes of this record
-	size  int    // bytes of its names and texts
-	odd   int    // values that do not fit their type
-	guess int    // values in a code page that was guessed
-	first string // name of the element with the first of these
+	stack []Node   // content of the elements that are open
+	used  int      // nodes of this record
+	size  int      // bytes of its names and texts
+	odd   int      // values that do not fit their type
+	guess int      // values in a code page that was guessed
+	first string   // name of the element with the first of these
+	lent  []uint32 // ids of templates that stand in for lost ones
 }
 
 var errTooMuch = errors.New("record expands beyond the limits")
@@ -29,7 +30,7 @@ var errTooMuch = errors.New("record expands beyond the limits")
 func (x *builder) record(c *chunk, s span) (*Element, error) {
 	x.c = c
 	x.text, x.elems, x.nodes, x.attrs, x.stack = x.text[:0], x.elems[:0], x.nodes[:0], x.attrs[:0], x.stack[:0]
-	x.used, x.size, x.odd, x.guess, x.first = 0, 0, 0, 0, ""
+	x.used, x.size, x.odd, x.guess, x.first, x.lent = 0, 0, 0, 0, "", x.lent[:0]
 	items, err := c.parse(s.off+recordHeader, s.off+s.size-4, false)
 	if err == nil {
 		err = x.content(items, nil, 0, true)
@@ -118,6 +119,9 @@ func (x *builder) content(items []item, slots []slot, depth int, root bool) erro
 		case itemInstance:
 			if depth >= maxDepth {
 				return errTooMuch
+			}
+			if it.inst.borrowed != 0 {
+				x.lent = append(x.lent, it.inst.borrowed)
 			}
 			if err := x.content(it.inst.t.items, it.inst.slots, depth+1, root); err != nil {
 				return err

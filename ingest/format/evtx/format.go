@@ -174,6 +174,7 @@ func (d *decoder) block(b []byte, n int32, base int64) error {
 		d.damage("chunk %d: the walk through live records ends at byte %d, %d bytes early: %v", n, base+int64(end), d.c.free-end, err)
 	}
 	if d.src.Carve {
+		d.c.keepTemplates()
 		return d.carveChunk(end)
 	}
 	return nil
@@ -209,8 +210,11 @@ func (d *decoder) record(s span, carved bool) error {
 		fields, err = d.flat.flatten(root)
 	}
 	if carved {
-		if d.carve.count(root, err); err != nil || root.Name != "Event" {
+		if !d.carve.count(root, &d.tree, err) {
 			return nil
+		}
+		for _, id := range d.tree.lent {
+			fields.Add(BorrowedTemplate, fmt.Sprintf("0x%08x", id))
 		}
 	} else if err != nil {
 		d.damage("record %d at byte %d: %v", s.id, at, err)
@@ -254,6 +258,11 @@ func (d *decoder) event(s span, at int64, root *Element, fields event.Fields) *e
 // text. It is ours, not Windows' (hence the underscore), and is there only
 // when that time differs from the event's.
 const WrittenTime = "_WrittenTime"
+
+// BorrowedTemplate is the field of a carved event whose template was
+// overwritten: the ids of the templates that were taken from live records
+// instead. It is ours, not Windows'.
+const BorrowedTemplate = "_BorrowedTemplate"
 
 // when sets the time of the event: what the event itself says, else what the
 // record header says.

@@ -5,6 +5,7 @@ package evtx
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -127,11 +128,19 @@ func (c *continuity) report(st *format.Stats) {
 	for _, k := range c.order {
 		if k.back > 0 && notes < 4 {
 			notes++
-			st.Note("channel %s: the clock goes back %d times by more than a minute, at most by %v at record %d", k.channel, k.back, k.backBy.Round(time.Second), k.backAt)
+			st.Note("channel %s: the clock goes back by up to %s (at record %d; steps of more than a minute: %d)", k.channel, lasting(k.backBy), k.backAt, k.back)
 		}
 		if k.still >= silence && notes < 4 {
 			notes++
-			st.Note("channel %s: no record for %v before record %d", k.channel, k.still.Round(time.Second), k.stillAt)
+			st.Note("channel %s: no record for %s before record %d", k.channel, lasting(k.still), k.stillAt)
 		}
 	}
+}
+
+// lasting writes a duration for people.
+func lasting(d time.Duration) string {
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	}
+	return d.Round(time.Second).String()
 }

@@ -41,7 +41,7 @@ func (d *decoder) report() {
 	}
 	if d.src.Carve {
 		c := d.carve
-		st.Note("carving: %d records found in slack, %d decoded, %d whose template or names are lost, %d otherwise unreadable", c.found, c.decoded, c.lost, c.unreadable)
+		st.Note("carving: %d records found in slack, %d decoded (%d of them with a template of the same id taken from live records), %d whose template is lost, %d otherwise unreadable", c.found, c.decoded, c.borrowed, c.lost, c.unreadable)
 	}
 	d.ids.report(st)
 }
@@ -66,18 +66,26 @@ func chunkList(n []int32) string {
 }
 
 // carveCount says what became of the records found in slack.
-type carveCount struct{ found, decoded, lost, unreadable int64 }
+type carveCount struct{ found, decoded, borrowed, lost, unreadable int64 }
 
-func (c *carveCount) count(root *Element, err error) {
+// count counts a carved record and reports whether it may be shown. One with a
+// value that does not fit its type is partly overwritten: nothing vouches for
+// the rest of it.
+func (c *carveCount) count(root *Element, x *builder, err error) bool {
 	c.found++
 	switch {
-	case err == nil && root.Name == "Event":
-		c.decoded++
 	case errors.Is(err, errLost):
 		c.lost++
-	default:
+	case err != nil || root.Name != "Event" || x.odd > 0:
 		c.unreadable++
+	default:
+		c.decoded++
+		if len(x.lent) > 0 {
+			c.borrowed++
+		}
+		return true
 	}
+	return false
 }
 
 // carveChunk looks for deleted records between the end of live data and the
