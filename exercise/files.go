@@ -28,8 +28,8 @@ import (
 //	dir/topology.json                           what the bureau has drawn
 //	dir/truth/truth.json                        what happened; not for the investigator
 //
-// Forwarded records are numbered anew by the collector. The folder may exist;
-// files of the same names are replaced.
+// Forwarded records keep the number they had at their machine. The folder may
+// exist; files of the same names are replaced.
 func WriteFiles(ctx context.Context, p *Play, dir string) (err error) {
 	f := &folder{root: filepath.Join(dir, "logs"), text: map[string]*textFile{}, evtx: map[string]*evtxFile{}, open: p.opt.Begin}
 	defer func() { err = errors.Join(err, f.close(p.end)) }()
@@ -110,8 +110,7 @@ func (d *folder) write(r *logs.Record) error {
 
 func (d *folder) writeEVTX(r *logs.Record) error {
 	host, _, _ := strings.Cut(r.Source.Computer, ".")
-	forwarded := strings.Contains(host, "-PC-")
-	if forwarded {
+	if strings.Contains(host, "-PC-") {
 		host = r.Source.Agency + "-workstations"
 	}
 	name := filepath.Join("evtx", host, strings.ReplaceAll(r.Schema.Channel(), "/", "%4")+".evtx")
@@ -124,11 +123,7 @@ func (d *folder) writeEVTX(r *logs.Record) error {
 		e = &evtxFile{f, evtxwrite.New(f)}
 		d.evtx[name] = e
 	}
-	rec := r.EVTX()
-	if forwarded {
-		rec.ID = 0
-	}
-	if err := e.w.Write(rec); err != nil {
+	if err := e.w.Write(r.EVTX()); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
