@@ -12,7 +12,12 @@ package identitydb
 
 import (
 	"context"
+	"embed"
+	"fmt"
+	"runtime"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"citywall/asset"
 	"citywall/identity"
@@ -20,62 +25,8 @@ import (
 	"citywall/internal/fault"
 )
 
-// User is one person's account.
-type User struct {
-	Name        string        `json:"name"`  // login name, lower case, unique in its realm
-	Shown       string        `json:"shown"` // name that others see
-	Realm       asset.Realm   `json:"realm"`
-	Role        identity.Role `json:"role"`
-	Agencies    []string      `json:"agencies,omitempty"` // agency_admin: which
-	Disabled    bool          `json:"disabled,omitempty"`
-	HasPassword bool          `json:"has_password"`
-	Created     time.Time     `json:"created"`
-	Changed     time.Time     `json:"changed"`
-	LastLogin   time.Time     `json:"last_login,omitzero"`
-	Version     int64         `json:"version"` // of the change lock
-}
-
-// Principal returns the user as policies see it.
-func (u User) Principal() identity.Principal {
-	return identity.Principal{User: u.Name, Name: u.Shown, Realm: u.Realm, Role: u.Role, Agencies: u.Agencies}
-}
-
-// Session is a login that holds.
-type Session struct {
-	ID        string    `json:"id"` // names it in lists; not the secret
-	User      User      `json:"user"`
-	Begun     time.Time `json:"begun"`
-	Seen      time.Time `json:"seen"`
-	Expires   time.Time `json:"expires"` // absolute end
-	Address   string    `json:"address"` // of the client at login
-	CSRF      string    `json:"-"`       // for forms of this session
-	UserAgent string    `json:"user_agent,omitempty"`
-}
-
-// TokenKind is what a token is for.
-type TokenKind string
-
-// Kinds of token.
-const (
-	TokenIngest TokenKind = "ingest" // a sender of records: may send, may read nothing
-	TokenAPI    TokenKind = "api"    // a program that acts for a user
-)
-
-// Token is a sender's or a program's credential.
-type Token struct {
-	ID       string      `json:"id"`
-	Kind     TokenKind   `json:"kind"`
-	Name     string      `json:"name"` // what it is for, in words
-	Realm    asset.Realm `json:"realm"`
-	Source   string      `json:"source,omitempty"` // ingest: registered sender its records count as
-	Agency   string      `json:"agency,omitempty"` // ingest: whose records these are
-	Zone     string      `json:"zone,omitempty"`   // ingest: time zone of records that write none, e.g. Asia/Taipei
-	User     string      `json:"user,omitempty"`   // api: whose rights it has
-	Created  time.Time   `json:"created"`
-	Expires  time.Time   `json:"expires,omitzero"`
-	LastUsed time.Time   `json:"last_used,omitzero"`
-	Revoked  time.Time   `json:"revoked,omitzero"`
-}
+//go:embed migrations
+var migrations embed.FS
 
 // Options are the times and costs of signing in. Zero fields take defaults.
 type Options struct {
@@ -87,82 +38,122 @@ type Options struct {
 	Throttle *identity.Throttle // of guesses; a new one
 }
 
+// touchEvery bounds how often a session or token notes that it was used.
+const touchEvery = time.Minute
+
 // Store is the identity records of one realm. It is safe for concurrent use.
-type Store struct{}
+type Store struct {
+	d       *db.DB
+	realm   asset.Realm
+	opt     Options
+	dummy   string        // hash to compare with when there is no such user
+	hashing chan struct{} // each hash takes 64 MiB: as many at once as there are processors
+}
 
-var errPending = fault.New(fault.Unavailable, "identity records are not built yet")
-
-// Open migrates and opens the identity tables in d.
+// Open migrates and opens the identity tables in d. A database belongs to one
+// realm for good; opening it for the other is refused.
 func Open(ctx context.Context, d *db.DB, realm asset.Realm, opt Options) (*Store, error) {
-	return nil, errPending
+	if !realm.Valid() {
+		return nil, fault.New(fault.Invalid, "identity records: %q is no realm", realm)
+	}
+	if err := d.Migrate(ctx, "identity", migrations); err != nil {
+		return nil, err
+	}
+	if opt.Idle == 0 {
+		opt.Idle = 30 * time.Minute
+	}
+	if opt.Absolute == 0 {
+		opt.Absolute = 12 * time.Hour
+	}
+	if opt.LinkTTL == 0 {
+		opt.LinkTTL = 15 * time.Minute
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Throttle == nil {
+		opt.Throttle = identity.NewThrottle(opt.Now)
+	}
+	s := &Store{d: d, realm: realm, opt: opt,
+		dummy:   identity.HashPassword(identity.Secret(""), opt.Argon2),
+		hashing: make(chan struct{}, runtime.NumCPU())}
+	err := d.Write(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewRaw("INSERT INTO identity_realm (id, realm) VALUES (1, ?) ON CONFLICT (id) DO NOTHING", string(realm)).Exec(ctx); err != nil {
+			return err
+		}
+		var is string
+		if err := tx.NewRaw("SELECT realm FROM identity_realm").Scan(ctx, &is); err != nil {
+			return err
+		}
+		if is != string(realm) {
+			return fault.New(fault.Invalid, "%s holds the users of the realm %s, not %s", d.Path(), is, realm)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, db.Err("open identity records", err)
+	}
+	return s, nil
 }
 
-// CreateUser adds a user. An empty password means: signs in by link until one
-// is set.
-func (s *Store) CreateUser(ctx context.Context, u User, password string) (User, error) {
-	return User{}, errPending
+func (s *Store) now() int64 { return s.opt.Now().UnixMicro() }
+
+// at reads a stored time.
+func at(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
 }
 
-// UpdateUser changes the name shown, role, agencies and disabled state of
-// u.Name; u.Version must be the stored one. Disabling ends the sessions.
-func (s *Store) UpdateUser(ctx context.Context, u User) (User, error) { return User{}, errPending }
-
-// SetPassword sets the password and ends all sessions of the user.
-func (s *Store) SetPassword(ctx context.Context, name, password string) error { return errPending }
-
-// User returns one user.
-func (s *Store) User(ctx context.Context, name string) (User, error) { return User{}, errPending }
-
-// Users returns all users by name.
-func (s *Store) Users(ctx context.Context) ([]User, error) { return nil, errPending }
-
-// Login checks a password and begins a session. The secret goes into the
-// cookie and is not stored. Wrong name and wrong password give the same
-// forbidden error after the same work; too many guesses give a busy one.
-func (s *Store) Login(ctx context.Context, name, password, addr, agent string) (secret string, ses Session, err error) {
-	return "", Session{}, errPending
+// us writes a time to be stored.
+func us(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
 }
 
-// NewLink makes a one-time login secret for the user.
-func (s *Store) NewLink(ctx context.Context, name string) (secret string, expires time.Time, err error) {
-	return "", time.Time{}, errPending
+// verify compares a password, at most as many at once as there are processors.
+func (s *Store) verify(ctx context.Context, hash, password string) (ok, weaker bool, err error) {
+	select {
+	case s.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return false, false, ctx.Err()
+	}
+	defer func() { <-s.hashing }()
+	return identity.VerifyPassword(hash, password, s.opt.Argon2)
 }
 
-// UseLink spends a login secret and begins a session.
-func (s *Store) UseLink(ctx context.Context, link, addr, agent string) (secret string, ses Session, err error) {
-	return "", Session{}, errPending
+func (s *Store) hash(ctx context.Context, password string) (string, error) {
+	select {
+	case s.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	defer func() { <-s.hashing }()
+	return identity.HashPassword(password, s.opt.Argon2), nil
 }
 
-// Session returns the session of a secret and notes that it was seen. An
-// unknown, idle or expired one, or one of a disabled user, is not found.
-func (s *Store) Session(ctx context.Context, secret string) (Session, error) {
-	return Session{}, errPending
+// cut shortens what a client says about itself.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return db.Text(s)
 }
 
-// Sessions returns the sessions of a user that hold, newest first.
-func (s *Store) Sessions(ctx context.Context, name string) ([]Session, error) {
-	return nil, errPending
+func notFound(what, name string) error {
+	return fault.New(fault.NotFound, "there is no %s %q", what, name)
 }
 
-// EndSession ends the session of a secret (logout).
-func (s *Store) EndSession(ctx context.Context, secret string) error { return errPending }
-
-// EndSessions ends all sessions of a user and returns how many there were.
-func (s *Store) EndSessions(ctx context.Context, name string) (int, error) { return 0, errPending }
-
-// CreateToken makes a token. The secret is shown once and not stored.
-func (s *Store) CreateToken(ctx context.Context, t Token) (secret string, made Token, err error) {
-	return "", Token{}, errPending
+func changed(what, name string) error {
+	return fault.New(fault.Conflict, "somebody changed the %s %q meanwhile: load it again", what, name)
 }
 
-// Tokens returns all tokens, revoked ones too, newest first.
-func (s *Store) Tokens(ctx context.Context) ([]Token, error) { return nil, errPending }
-
-// RevokeToken ends a token.
-func (s *Store) RevokeToken(ctx context.Context, id string) error { return errPending }
-
-// CheckToken returns the token of a secret; unknown, expired and revoked ones
-// are forbidden. For an API token the user it acts for is returned too.
-func (s *Store) CheckToken(ctx context.Context, secret string) (Token, User, error) {
-	return Token{}, User{}, errPending
+func wrap(op string, err error) error {
+	if err != nil && fault.Of(err) != "" {
+		return err // a sentence of its own
+	}
+	return db.Err(fmt.Sprintf("identity: %s", op), err)
 }
