@@ -31,11 +31,14 @@ func appendXML(dst []byte, e *Element) []byte {
 	return append(dst, '>')
 }
 
-// appendXMLName lets nothing through that could end a tag.
+// appendXMLName lets nothing through that could end a tag. It keeps the
+// characters that every edition of XML allows in names and real events use.
 func appendXMLName(dst []byte, s string) []byte {
 	for i, r := range s {
-		ok := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xc0 && r != 0xd7 && r != 0xf7 && r <= 0x1fff ||
-			r >= 0x3001 && r <= 0xd7ff || i > 0 && (r == '-' || r == '.' || r == ':' || r >= '0' && r <= '9')
+		ok := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' ||
+			r >= 0xc0 && r <= 0xff && r != 0xd7 && r != 0xf7 || r >= 0x4e00 && r <= 0x9fa5 ||
+			i > 0 && (r == '-' || r == '.' || r >= '0' && r <= '9') ||
+			i > 0 && i < len(s)-1 && r == ':'
 		if !ok {
 			r = '_'
 		}
