@@ -31,6 +31,9 @@ var (
 const (
 	maxDepth       = 32      // open elements and templates in one another
 	maxParsed      = 1 << 16 // nodes parsed per chunk; each takes bytes of the chunk
+	maxParsedText  = 1 << 20 // bytes of names and literals parsed per chunk, likewise
+	maxName        = 4096    // UTF-16 units of one name
+	maxInterned    = 4 << 20 // bytes of names kept from chunk to chunk
 	maxRecordNodes = 1 << 13 // elements, attributes and values of one record
 	maxChunkNodes  = 1 << 18
 	maxRecordText  = 1 << 20 // bytes of names and values of one record
@@ -52,7 +55,9 @@ type chunk struct {
 	interned  map[string]string    // names of all chunks so far
 	lend      map[uint32]*template // carving: templates of live records so far, by id
 	strict    bool                 // carving: what a record refers to may be overwritten
+	kept      int                  // bytes of interned
 	parsed    int
+	literal   int // bytes of names and literals parsed
 	nodes     int // budgets used up by expansion
 	text      int
 }
@@ -60,14 +65,15 @@ type chunk struct {
 // open takes the bytes of the next chunk. b must begin with the magic.
 func (c *chunk) open(b []byte, n int32, base int64) {
 	c.b, c.n, c.base = b, n, base
-	c.parsed, c.nodes, c.text, c.strict = 0, 0, 0, false
+	c.parsed, c.literal, c.nodes, c.text, c.strict = 0, 0, 0, 0, false
 	if c.names == nil {
 		c.names, c.templates, c.interned = map[uint32]name{}, map[uint32]*template{}, map[string]string{}
 	}
 	clear(c.names)
 	clear(c.templates)
-	if len(c.interned) > 1<<14 { // hostile: real logs have a few hundred names
+	if c.kept > maxInterned { // hostile: real logs have a few hundred short names
 		clear(c.interned)
+		c.kept = 0
 	}
 	c.free = chunkHeader
 	c.cut = false
@@ -172,6 +178,12 @@ func (c *chunk) nameAt(off uint32) (name, error) {
 		return name{}, fmt.Errorf("name at %d runs out of the chunk", off)
 	}
 	raw := c.b[at+8 : end-2]
+	if count > maxName {
+		return name{}, fmt.Errorf("name at %d has %d characters", off, count)
+	}
+	if err := c.charge(len(raw)); err != nil {
+		return name{}, err
+	}
 	if c.strict {
 		h := uint32(0)
 		for i := 0; i < len(raw); i += 2 {
@@ -187,8 +199,18 @@ func (c *chunk) nameAt(off uint32) (name, error) {
 	if !ok {
 		s = string(text)
 		c.interned[s] = s
+		c.kept += len(s)
 	}
 	n := name{s, end}
 	c.names[off] = n
 	return n, nil
+}
+
+// charge counts bytes of names and literals. Real ones lie side by side, so
+// that a chunk cannot hold more than a chunk; hostile ones overlap.
+func (c *chunk) charge(n int) error {
+	if c.literal += n; c.literal > maxParsedText {
+		return errors.New("chunk has more text than its bytes can hold")
+	}
+	return nil
 }

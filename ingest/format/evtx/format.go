@@ -58,9 +58,10 @@ type decoder struct {
 	chunks, headerChunks int
 	beyond               int64 // live records in chunks beyond the header's count
 	crcHeader, crcData   []int32
-	early                []string // live data that ends early in zeroes
-	blocks               int      // blocks that hold no chunk and no record
-	odd, guessed         int64    // values
+	early                int    // chunks whose live data ends early in zeroes
+	earlyAt              string // the first of them
+	blocks               int    // blocks that hold no chunk and no record
+	odd, guessed         int64  // values
 	oddAt                string
 	noTime               int64
 	damageNotes          int
@@ -169,7 +170,9 @@ func (d *decoder) block(b []byte, n int32, base int64) error {
 	case d.c.cut:
 		d.damage("chunk %d: the file ends within it at byte %d, live data went further", n, base+int64(len(b)))
 	case err != nil && zero(b[end:min(end+recordHeader, len(b))]):
-		d.early = append(d.early, fmt.Sprintf("%d (at byte %d)", n, base+int64(end)))
+		if d.early++; d.early == 1 {
+			d.earlyAt = fmt.Sprintf("chunk %d at byte %d", n, base+int64(end))
+		}
 	case err != nil:
 		d.damage("chunk %d: the walk through live records ends at byte %d, %d bytes early: %v", n, base+int64(end), d.c.free-end, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"citywall/ingest/format"
@@ -15,6 +16,7 @@ import (
 const (
 	maxGaps    = 256     // reported; the rest is counted
 	maxRuns    = 1 << 16 // of one channel; a log with more is an extract
+	maxAllRuns = 1 << 18 // of all of them
 	maxSources = 1024    // channels of computers in one file
 	silence    = 24 * time.Hour
 	clockBack  = time.Minute
@@ -26,6 +28,7 @@ type continuity struct {
 	of    map[source]*course
 	order []*course
 	last  *course
+	runs  int
 }
 
 type source struct{ channel, computer string }
@@ -59,6 +62,8 @@ func (c *continuity) saw(channel, computer string, id uint64, t time.Time) {
 			if c.of == nil {
 				c.of = map[source]*course{}
 			}
+			// The names share a string with their whole record.
+			s = source{strings.Clone(channel), strings.Clone(computer)}
 			k = &course{source: s}
 			c.of[s] = k
 			c.order = append(c.order, k)
@@ -71,10 +76,11 @@ func (c *continuity) saw(channel, computer string, id uint64, t time.Time) {
 		r.last, r.to = id, t
 		return
 	}
-	if len(k.runs) >= maxRuns {
+	if len(k.runs) >= maxRuns || c.runs >= maxAllRuns {
 		k.overflow = true
 		return
 	}
+	c.runs++
 	k.runs = append(k.runs, run{id, id, t, t})
 }
 

@@ -226,6 +226,39 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%d records: %d decoded, %d damaged", n, st.Decoded, st.Damaged)
 		}
 	})
+	// Three hundred definitions that overlap: each has the same long text. One
+	// word is the beginning of a GUID, a size, and a substitution at once.
+	t.Run("overlapping definitions", func(t *testing.T) {
+		a := newAsm()
+		const defs, pool, word = 300, 35600, 0x700d
+		for n := range uint32(defs) {
+			a.record(func() { a.u8(tokTemplate, 1).u32(word).u32(pool + 4*n).u32(0) })
+		}
+		live := len(a.b)
+		a.u8(make([]byte, pool-live)...)
+		for range defs + 6 {
+			a.u32(word)
+		}
+		a.u8(tokText, byte(String)).u16(13500).u8(make([]byte, 27000)...).u8(tokEnd)
+		b := append(a.b, make([]byte, chunkSize-len(a.b))...)
+		le.PutUint32(b[48:], uint32(live))
+		var c chunk
+		var x builder
+		c.open(b, 0, 0)
+		spans, _, err := c.live(nil)
+		if err != nil || len(spans) != defs {
+			t.Fatal(len(spans), err)
+		}
+		refused := 0
+		for _, s := range spans {
+			if _, err := x.record(&c, s); err != nil && strings.Contains(err.Error(), "than its bytes can hold") {
+				refused++
+			}
+		}
+		if want := defs - maxParsedText/27000; refused < want {
+			t.Errorf("%d templates refused, want %d", refused, want)
+		}
+	})
 	t.Run("sizes", func(t *testing.T) {
 		for _, size := range []uint32{0, 1, 27, 0xffffffff} {
 			a := newAsm()

@@ -108,9 +108,9 @@ func (p *parser) fail(what string) error { return fmt.Errorf("%s at %d", what, p
 // need reports whether n bytes are left.
 func (p *parser) need(n int) bool { return n >= 0 && n <= p.end-p.at }
 
-// count charges one node to the chunk.
-func (p *parser) count() error {
-	if p.c.parsed++; p.c.parsed > maxParsed {
+// count charges nodes to the chunk.
+func (p *parser) count(n int) error {
+	if p.c.parsed += n; p.c.parsed > maxParsed {
 		return errors.New("chunk has more nodes than its bytes can hold")
 	}
 	return nil
@@ -140,7 +140,7 @@ func (p *parser) fragment() ([]item, error) {
 
 // item reads one piece of content and appends it.
 func (p *parser) item(out []item) ([]item, error) {
-	if err := p.count(); err != nil {
+	if err := p.count(1); err != nil {
 		return out, err
 	}
 	b := p.c.b
@@ -213,6 +213,9 @@ func (p *parser) counted(out []item, skip int, before, after string) ([]item, er
 	n := 2 * int(le.Uint16(p.c.b[p.at+skip:]))
 	if !p.need(skip + 2 + n) {
 		return out, p.fail("text cut off")
+	}
+	if err := p.c.charge(n); err != nil {
+		return out, err
 	}
 	raw := p.c.b[p.at+skip+2 : p.at+skip+2+n]
 	p.at += skip + 2 + n
@@ -323,7 +326,7 @@ func (p *parser) attributes(e *element) error {
 	p.at += 4 // its size; the tokens say where it ends
 	b := p.c.b
 	for p.at < p.end && b[p.at]&^tokMore == tokAttr {
-		if err := p.count(); err != nil {
+		if err := p.count(1); err != nil {
 			return err
 		}
 		p.at++

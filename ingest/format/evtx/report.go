@@ -24,8 +24,8 @@ func (d *decoder) report() {
 	if len(d.crcData) > 0 {
 		st.Note("the checksum of the records does not fit in %s; decoded anyway", chunkList(d.crcData))
 	}
-	if len(d.early) > 0 {
-		st.Note("live data ends early, in zeroes, in chunk %s", strings.Join(d.early[:min(len(d.early), 8)], ", "))
+	if d.early > 0 {
+		st.Note("live data ends early, in zeroes, in chunks: %d; the first is %s", d.early, d.earlyAt)
 	}
 	if d.beyond > 0 {
 		st.Note("%d records lie in chunks beyond the %d that the file header counts", d.beyond, d.headerChunks)

@@ -62,6 +62,9 @@ func (p *parser) instance() (*instance, error) {
 	if 4*n > int64(p.end-p.at) {
 		return nil, p.fail(fmt.Sprintf("%d template values do not fit", n))
 	}
+	if err := p.count(int(n / 4)); err != nil {
+		return nil, err
+	}
 	inst.slots = make([]slot, n)
 	v := p.at + 4*int(n)
 	for i := range inst.slots {
