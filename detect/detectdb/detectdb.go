@@ -11,118 +11,183 @@ package detectdb
 
 import (
 	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"citywall/asset"
 	"citywall/detect"
-	"citywall/identity"
 	"citywall/internal/db"
 	"citywall/internal/fault"
 )
 
-// Sort is the order of a list. Ties are broken by finding id.
-type Sort string
-
-// Orders.
-const (
-	Newest   Sort = "newest" // the default
-	Oldest   Sort = "oldest"
-	Severest Sort = "severest" // then newest
-)
-
-// Query selects findings. Zero fields select all.
-type Query struct {
-	From, To time.Time // of Finding.Time; To exclusive
-	Rules    []string  // rule ids
-	MinLevel detect.Level
-	Levels   []detect.Level // exactly these, when given
-	Steps    []detect.Step
-	Host     string // asset.HostName form
-	Agency   string
-	Text     string // in title, host, account, address, command, message …; case ignored
-	Sort     Sort
-	Limit    int    // 1..1000; 0 means 100
-	After    string // cursor of the page before
-}
-
-// Page is one page of a list.
-type Page struct {
-	Findings []detect.Finding
-	Next     string // cursor, "" at the end
-}
-
-// RuleCount is how often a rule fired.
-type RuleCount struct {
-	Rule  detect.Rule `json:"rule"`
-	Count int64       `json:"count"`
-	Hosts int64       `json:"hosts"` // distinct
-	First time.Time   `json:"first"`
-	Last  time.Time   `json:"last"`
-}
-
-// HostCount is how many findings are about a host.
-type HostCount struct {
-	Host   string       `json:"host"`
-	Agency string       `json:"agency,omitempty"`
-	Count  int64        `json:"count"`
-	Rules  int64        `json:"rules"` // distinct
-	Max    detect.Level `json:"max"`
-	First  time.Time    `json:"first"`
-	Last   time.Time    `json:"last"`
-}
-
-// Bucket is one bar of a histogram.
-type Bucket struct {
-	Start  time.Time `json:"start"`
-	Counts [5]int64  `json:"counts"` // by detect.Level
-}
+//go:embed migrations
+var migrations embed.FS
 
 // Store is the findings of one realm. It is safe for concurrent use.
-type Store struct{}
-
-var errPending = fault.New(fault.Unavailable, "finding records are not built yet")
+type Store struct {
+	d     *db.DB
+	realm asset.Realm
+}
 
 // Open migrates and opens the tables of findings in d.
-func Open(ctx context.Context, d *db.DB, realm asset.Realm) (*Store, error) { return nil, errPending }
+func Open(ctx context.Context, d *db.DB, realm asset.Realm) (*Store, error) {
+	if !realm.Valid() {
+		return nil, fault.New(fault.Invalid, "findings: %q is no realm", realm)
+	}
+	if err := d.Migrate(ctx, "detect", migrations); err != nil {
+		return nil, err
+	}
+	return &Store{d: d, realm: realm}, nil
+}
+
+type findingRow struct {
+	bun.BaseModel `bun:"table:detect_finding,alias:f"`
+
+	ID     string `bun:"id,pk"`
+	TimeUS int64  `bun:"time_us"`
+	Level  uint8  `bun:"level"`
+	RuleID string `bun:"rule_id"`
+	Step   string `bun:"step"`
+	Host   string `bun:"host"`
+	Agency string `bun:"agency"`
+	Search string `bun:"search"`
+	Doc    string `bun:"doc"`
+}
+
+type ruleRow struct {
+	bun.BaseModel `bun:"table:detect_rule,alias:r"`
+
+	ID     string `bun:"id,pk"`
+	Doc    string `bun:"doc"`
+	SeenUS int64  `bun:"seen_us"`
+}
+
+// Limits of what is stored of one finding.
+const (
+	maxSearch  = 4 << 10   // bytes
+	maxDoc     = 1 << 20   // bytes
+	perInsert  = 200       // rows of one statement
+	maxFinding = 1_000_000 // findings of one Save
+)
 
 // Save stores findings, all or none, and returns how many were new.
 func (s *Store) Save(ctx context.Context, fs []detect.Finding) (added int, err error) {
-	return 0, errPending
+	if len(fs) > maxFinding {
+		return 0, fault.New(fault.Invalid, "save findings: %d at once are more than %d", len(fs), maxFinding)
+	}
+	rows := make([]findingRow, 0, len(fs))
+	rules := map[string]ruleRow{}
+	for i := range fs {
+		r, err := s.row(&fs[i])
+		if err != nil {
+			return 0, err
+		}
+		rows = append(rows, r)
+		if old, ok := rules[r.RuleID]; !ok || old.SeenUS < r.TimeUS {
+			doc, err := json.Marshal(fs[i].Rule)
+			if err != nil {
+				return 0, fmt.Errorf("save finding %s: %w", r.ID, err)
+			}
+			rules[r.RuleID] = ruleRow{ID: r.RuleID, Doc: string(doc), SeenUS: r.TimeUS}
+		}
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	var newest []ruleRow
+	for _, r := range rules {
+		newest = append(newest, r)
+	}
+	err = s.d.Write(ctx, func(ctx context.Context, tx bun.Tx) error {
+		added = 0
+		for part := range slices.Chunk(newest, perInsert) {
+			if _, err := tx.NewInsert().Model(&part).On("CONFLICT (id) DO UPDATE").
+				Set("doc = EXCLUDED.doc").Set("seen_us = EXCLUDED.seen_us").Where("r.seen_us < EXCLUDED.seen_us").Exec(ctx); err != nil {
+				return err
+			}
+		}
+		for part := range slices.Chunk(rows, perInsert) {
+			res, err := tx.NewInsert().Model(&part).On("CONFLICT (id) DO NOTHING").Exec(ctx)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			added += int(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, db.Err("save findings", err)
+	}
+	return added, nil
 }
 
-// List returns one page.
-func (s *Store) List(ctx context.Context, sc identity.Scope, q Query) (Page, error) {
-	return Page{}, errPending
+func (s *Store) row(f *detect.Finding) (findingRow, error) {
+	switch {
+	case f.ID == "" || f.Rule.ID == "":
+		return findingRow{}, fault.New(fault.Invalid, "save finding %q: it lacks its id or the id of its rule", f.ID)
+	case f.Realm != s.realm:
+		return findingRow{}, fault.New(fault.Invalid, "save finding %s: it is of the realm %q, and these are the records of %s", f.ID, f.Realm, s.realm)
+	}
+	for _, o := range f.Origins {
+		if o.Exhibit != "" {
+			return findingRow{}, fault.New(fault.Invalid, "save finding %s: its records are of exhibit %s; such findings lie with their case", f.ID, o.Exhibit)
+		}
+	}
+	doc, err := json.Marshal(f)
+	if err != nil {
+		return findingRow{}, fmt.Errorf("save finding %s: %w", f.ID, err)
+	}
+	if len(doc) > maxDoc {
+		return findingRow{}, fault.New(fault.Invalid, "save finding %s: %d bytes are more than %d", f.ID, len(doc), maxDoc)
+	}
+	return findingRow{
+		ID: f.ID, TimeUS: f.Time.UnixMicro(), Level: uint8(f.Rule.Level), RuleID: db.Text(f.Rule.ID), Step: string(f.Meaning.Step),
+		Host: db.Text(f.Host), Agency: db.Text(f.Agency), Search: search(f), Doc: string(doc),
+	}, nil
 }
 
-// Count returns how many findings q selects, pages ignored.
-func (s *Store) Count(ctx context.Context, sc identity.Scope, q Query) (int64, error) {
-	return 0, errPending
+// search joins what a person may look for, folded.
+func search(f *detect.Finding) string {
+	v := &f.View
+	parts := []string{f.ID, f.Rule.ID, f.Rule.Title, f.Meaning.Technique, string(f.Meaning.Step), f.Host, f.Agency,
+		v.Host, v.SrcHost, v.DstHost, v.User.String(), v.Target.String(), v.Process, v.Message, v.EventID, v.Hash, v.File, v.Command}
+	for _, a := range []interface {
+		IsValid() bool
+		String() string
+	}{v.HostAddr, v.Src, v.Dst} {
+		if a.IsValid() {
+			parts = append(parts, a.String())
+		}
+	}
+	for _, m := range f.Matched {
+		parts = append(parts, m.Value)
+	}
+	parts = append(parts, f.Tags...)
+	var b strings.Builder
+	seen := map[string]bool{}
+	for _, p := range parts {
+		p = strings.ToLower(strings.TrimSpace(p))
+		if p == "" || seen[p] {
+			continue
+		}
+		seen[p] = true
+		if b.Len()+len(p) > maxSearch {
+			p = p[:max(0, maxSearch-b.Len())] // Text below mends a cut character
+		}
+		b.WriteString(p)
+		b.WriteByte('\n') // no search text holds one, so nothing is found across two parts
+	}
+	return db.Text(b.String())
 }
 
-// Get returns one finding or a not-found error.
-func (s *Store) Get(ctx context.Context, sc identity.Scope, id string) (detect.Finding, error) {
-	return detect.Finding{}, errPending
-}
-
-// GetAll returns the findings with these ids that the scope shows, by time;
-// unknown ids are left out. At most 10,000 ids.
-func (s *Store) GetAll(ctx context.Context, sc identity.Scope, ids []string) ([]detect.Finding, error) {
-	return nil, errPending
-}
-
-// CountByRule counts per rule, most frequent first.
-func (s *Store) CountByRule(ctx context.Context, sc identity.Scope, from, to time.Time) ([]RuleCount, error) {
-	return nil, errPending
-}
-
-// CountByHost counts per host, severest and most frequent first, at most n.
-func (s *Store) CountByHost(ctx context.Context, sc identity.Scope, from, to time.Time, n int) ([]HostCount, error) {
-	return nil, errPending
-}
-
-// Histogram counts per bucket of width and level, empty buckets included. At
-// most 2,000 buckets.
-func (s *Store) Histogram(ctx context.Context, sc identity.Scope, q Query, width time.Duration) ([]Bucket, error) {
-	return nil, errPending
-}
+func at(us int64) time.Time { return time.UnixMicro(us).UTC() }
