@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package ingest is the list of formats that Citywall reads, and how one is
+// recognised by its content.
+//
+// Transport (how bytes arrive) and format (what they mean) stay apart: see
+// ingest/transport, ingest/file and ingest/format. README.md says how to add a
+// format. It promises that recognition looks at bytes, never at a file's name,
+// and never guesses between two formats that are equally sure.
+package ingest
+
+import (
+	"bytes"
+	"errors"
+
+	"citywall/event"
+	"citywall/ingest/format"
+	"citywall/ingest/format/csvlog"
+	"citywall/ingest/format/eve"
+	"citywall/ingest/format/evtx"
+	"citywall/ingest/format/jsonl"
+	"citywall/ingest/format/syslog"
+	"citywall/ingest/format/zeek"
+)
+
+// Formats returns every format, the more particular before the general.
+func Formats() []format.Format {
+	return []format.Format{
+		evtx.Format(),
+		zeek.Format(),
+		eve.Format(),
+		syslog.Format(),
+		csvlog.Format(),
+		jsonl.Format(),
+	}
+}
+
+// minimum is the confidence below which content counts as unknown.
+const minimum = 30
+
+// Recognise returns the format that is surest of the first up to 4 KiB of a
+// file. With equal confidence the earlier in Formats wins.
+func Recognise(head []byte) (format.Format, bool) {
+	var best format.Format
+	score := minimum - 1
+	for _, f := range Formats() {
+		if s := f.Sniff(head); s > score {
+			best, score = f, s
+		}
+	}
+	return best, best.Name != ""
+}
+
+// ByName returns the format of that name.
+func ByName(name string) (format.Format, bool) {
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return format.Format{}, false
+}
+
+// errUnknown is what a live record of no known form gets.
+var errUnknown = errors.New("not a record of a known format (syslog, JSON, Zeek JSON, EVE)")
+
+// Record decodes one live record that stands alone, recognised by its content.
+func Record(line []byte, p format.Pos, s format.Source) (*event.Event, error) {
+	line = bytes.TrimRight(line, "\r\n\x00")
+	var best format.Format
+	score := minimum - 1
+	for _, f := range Formats() {
+		if f.Record == nil {
+			continue
+		}
+		if n := f.Sniff(line); n > score {
+			best, score = f, n
+		}
+	}
+	if best.Record == nil {
+		return nil, errUnknown
+	}
+	return best.Record(line, p, s)
+}
