@@ -173,7 +173,7 @@ func windowsSystem(f Fields, v *View) {
 	case "104":
 		v.Action = LogCleared
 		v.User = asset.ParseAccount(f.Str("SubjectDomainName"), f.Str("SubjectUserName"))
-		v.Message = f.Str("Channel_")
+		v.Message = f.Str("UserData.Channel")
 	case "7036", "7040":
 		v.Message = f.First("param1", "Data")
 	}
