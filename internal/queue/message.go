@@ -29,21 +29,22 @@ const (
 // Nothing in it has been decoded: that is the worker's business, so that a
 // decoder's fault never loses bytes whose arrival was acknowledged.
 type Message struct {
-	ID       string    `json:"id"`                // the same for a repeated sending of the same bytes
-	Listener string    `json:"listener"`          // syslog-udp, syslog-tcp, syslog-tls, http, watch
-	Source   string    `json:"source"`            // registered sender
-	Sender   string    `json:"sender,omitempty"`  // address as seen on the wire, or path
-	Realm    string    `json:"realm"`             // city, police
-	Agency   string    `json:"agency,omitempty"`  //
-	Zone     string    `json:"zone,omitempty"`    // for times without one; IANA name, "" means the default
-	Stream   string    `json:"stream,omitempty"`  // connection, idempotency key or followed file
-	File     string    `json:"file,omitempty"`    // path, for followed and whole files
-	Format   string    `json:"format,omitempty"`  // decoder's name when the listener knows it
-	Head     []byte    `json:"head,omitempty"`    // header lines that decoding of these records needs
-	Blob     *Blob     `json:"blob,omitempty"`    // a whole file instead of records
-	Received time.Time `json:"received"`          // of the first record
-	Records  []Record  `json:"-"`                 //
-	Delayed  bool      `json:"delayed,omitempty"` // not near real time: says nothing about the sender's clock
+	ID       string          `json:"id"`                // the same for a repeated sending of the same bytes
+	Listener string          `json:"listener"`          // syslog-udp, syslog-tcp, syslog-tls, http, watch
+	Source   string          `json:"source"`            // registered sender
+	Sender   string          `json:"sender,omitempty"`  // address as seen on the wire, or path
+	Realm    string          `json:"realm"`             // city, police
+	Agency   string          `json:"agency,omitempty"`  //
+	Zone     string          `json:"zone,omitempty"`    // for times without one; IANA name, "" means the default
+	Stream   string          `json:"stream,omitempty"`  // connection, idempotency key or followed file
+	File     string          `json:"file,omitempty"`    // path, for followed and whole files
+	Format   string          `json:"format,omitempty"`  // decoder's name when the listener knows it
+	Head     []byte          `json:"head,omitempty"`    // header lines that decoding of these records needs
+	CSV      json.RawMessage `json:"csv,omitempty"`     // what the columns mean, when the listener was told
+	Blob     *Blob           `json:"blob,omitempty"`    // a whole file instead of records
+	Received time.Time       `json:"received"`          // of the first record
+	Records  []Record        `json:"-"`                 //
+	Delayed  bool            `json:"delayed,omitempty"` // not near real time: says nothing about the sender's clock
 }
 
 // Record is one record as it arrived.
