@@ -1,0 +1,162 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package batch runs an investigation: files in, incidents out, by the same
+// decoders, rules and correlation that the live pipeline uses.
+//
+// It promises the order of the input whatever the number of workers, the same
+// result on every run, and memory that does not grow with the number of events:
+// an event is gone once detection and correlation have seen it. It opens no
+// store, no queue and no network, so that it works in the builds without cgo.
+package batch
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"citywall/detect"
+	"citywall/detect/sigma"
+	"citywall/event"
+	"citywall/incident"
+	"citywall/incident/correlate"
+	"citywall/ingest/format"
+)
+
+// Options of one investigation.
+type Options struct {
+	// Read calls emit for every event and returns what became of the sources.
+	Read      func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)
+	Engine    *sigma.Engine
+	Correlate correlate.Config
+	Workers   int // that match rules; 0: one for each processor
+}
+
+// chunk is how many events one worker takes at a time.
+const chunk = 512
+
+// job is a run of events on its way through detection.
+type job struct {
+	events   []*event.Event
+	findings [][]detect.Finding // by event, written by the worker
+	done     chan struct{}
+}
+
+// Investigate reads, detects and correlates. The first error of Read, or of
+// ctx, ends it.
+func Investigate(ctx context.Context, o Options) (incident.Result, error) {
+	workers := o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	// Jobs go to the workers and, in the order of the input, to the one
+	// goroutine that correlates. Both channels bound what is in memory.
+	work := make(chan *job, workers)
+	order := make(chan *job, 4*workers)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			m := o.Engine.NewMatcher()
+			for j := range work {
+				for i, e := range j.events {
+					j.findings[i] = m.Match(e)
+				}
+				close(j.done)
+			}
+		})
+	}
+	t := tally{engine: correlate.New(o.Correlate), rules: map[string]*incident.RuleCount{}}
+	wg.Go(func() {
+		for j := range order {
+			<-j.done
+			for i, e := range j.events {
+				t.observe(e, j.findings[i])
+			}
+		}
+	})
+
+	var cur []*event.Event
+	flush := func() error {
+		if len(cur) == 0 {
+			return nil
+		}
+		j := &job{events: cur, findings: make([][]detect.Finding, len(cur)), done: make(chan struct{})}
+		cur = make([]*event.Event, 0, chunk)
+		select {
+		case work <- j:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		order <- j
+		return nil
+	}
+	sources, err := o.Read(ctx, func(e *event.Event) error {
+		cur = append(cur, e)
+		if len(cur) < chunk {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	close(work)
+	close(order)
+	wg.Wait()
+	if err != nil {
+		return incident.Result{}, err
+	}
+	return t.result(ctx, sources)
+}
+
+// tally is what stays of the events: compact facts and counts.
+type tally struct {
+	engine *correlate.Engine
+	rules  map[string]*incident.RuleCount
+	total  int64
+}
+
+func (t *tally) observe(e *event.Event, fs []detect.Finding) {
+	for _, f := range fs {
+		t.total++
+		c, ok := t.rules[f.Rule.Hash]
+		if !ok {
+			c = &incident.RuleCount{Rule: f.Rule, First: f.Time, Last: f.Time}
+			t.rules[f.Rule.Hash] = c
+		}
+		c.Count++
+		if f.Time.Before(c.First) {
+			c.First = f.Time
+		}
+		if f.Time.After(c.Last) {
+			c.Last = f.Time
+		}
+	}
+	t.engine.Observe(e, fs)
+}
+
+func (t *tally) result(ctx context.Context, sources []incident.SourceStat) (incident.Result, error) {
+	incs := t.engine.Incidents(ctx)
+	if err := ctx.Err(); err != nil {
+		return incident.Result{}, err
+	}
+	r := incident.Result{Sources: sources, Incidents: incs, Findings: t.total, ByRule: make([]incident.RuleCount, 0, len(t.rules)), Baseline: t.engine.Baseline()}
+	for _, c := range t.rules {
+		r.ByRule = append(r.ByRule, *c)
+	}
+	slices.SortFunc(r.ByRule, func(a, b incident.RuleCount) int {
+		if a.Rule.Level != b.Rule.Level {
+			return int(b.Rule.Level) - int(a.Rule.Level)
+		}
+		if a.Count != b.Count {
+			return int(b.Count - a.Count)
+		}
+		return strings.Compare(a.Rule.ID+a.Rule.Hash, b.Rule.ID+b.Rule.Hash)
+	})
+	return r, nil
+}
