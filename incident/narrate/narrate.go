@@ -11,6 +11,7 @@ package narrate
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,9 +209,20 @@ func Coded(l text.Lang, family string, r incident.Reason) string {
 		pairs = append(pairs, k, value(l, k, v))
 	}
 	if text.Has(l, "narrate."+key) {
-		return t(l, key, pairs...)
+		return tidy(t(l, key, pairs...))
 	}
 	return r.Code + args(r)
+}
+
+// absent is a place whose argument the record does not have.
+var absent = regexp.MustCompile(` ?\{[a-z_]+\}`)
+
+// tidy takes places without an argument out of a sentence.
+func tidy(s string) string {
+	if !strings.Contains(s, "{") {
+		return s
+	}
+	return absent.ReplaceAllString(s, "")
 }
 
 // value turns an argument into words: times and durations are stored in fixed
@@ -222,6 +234,10 @@ func value(l text.Lang, name, v string) string {
 		}
 	}
 	switch name {
+	case "kind":
+		return Kind(l, v)
+	case "clear":
+		return t(l, choose(l, "clear."+v, "clear.no"))
 	case "step":
 		return StepName(l, detect.Step(v))
 	case "bytes", "bytes_out", "bytes_in", "count", "rows", "connections":
