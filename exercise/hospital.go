@@ -44,6 +44,7 @@ func hospital(g *stage) {
 	tunnel := act.Tunnel{User: vendor, Remote: caller.Addr, Inner: inner.Addr}
 	g.at(g.begin, func(r *rand.Rand, t time.Time) {
 		g.hop(s.VPNUp(r, t, &tunnel), caller, inner, 0, vendor, "vpn", "T1133")
+		g.truth.Hops[len(g.truth.Hops)-1].User = vendor.Name // the gateway knows no domain
 		g.used(vendor)
 		s.VPNDown(finale.Add(4*time.Minute), &tunnel, finale.Sub(t), 390_000_000, 61_000_000)
 	})

@@ -88,12 +88,11 @@ func (r Result) Text(l text.Lang) string {
 
 // Measure is a mean over seeds with its 95 % interval.
 type Measure struct {
-	Name string  `json:"name"`
-	Mean float64 `json:"mean"`
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
-	Min  float64 `json:"min"`
-	Max  float64 `json:"max"`
+	Name     string      `json:"name"`
+	Mean     float64     `json:"mean"`
+	Interval *[2]float64 `json:"interval,omitempty"` // nil for fewer than two seeds
+	Min      float64     `json:"min"`
+	Max      float64     `json:"max"`
 }
 
 // Summary is the same script on several seeds.
@@ -130,13 +129,12 @@ func Summarise(rs []Result) Summary {
 		for _, x := range xs {
 			ss += (x - m.Mean) * (x - m.Mean)
 		}
-		half := math.Inf(1)
 		if n := float64(len(xs)); n > 1 {
-			half = student(len(xs)-1) * math.Sqrt(ss/(n-1)/n)
-		}
-		m.Low, m.High = m.Mean-half, m.Mean+half
-		if share {
-			m.Low, m.High = max(m.Low, 0), min(m.High, 1)
+			half := student(len(xs)-1) * math.Sqrt(ss/(n-1)/n)
+			m.Interval = &[2]float64{m.Mean - half, m.Mean + half}
+			if share {
+				m.Interval[0], m.Interval[1] = max(m.Interval[0], 0), min(m.Interval[1], 1)
+			}
 		}
 		s.Measures = append(s.Measures, m)
 	}
@@ -184,7 +182,11 @@ func (s Summary) Text(l text.Lang) string {
 	var b strings.Builder
 	b.WriteString(text.T(l, "score.summary", "scenario", s.Scenario, "seeds", strconv.Itoa(s.Seeds), "passed", strconv.Itoa(s.Passed)) + "\n")
 	for _, m := range s.Measures {
-		b.WriteString("  " + text.T(l, "score.measure", "name", text.T(l, "score.measure."+m.Name), "mean", decimal(m.Mean), "low", decimal(m.Low), "high", decimal(m.High), "min", decimal(m.Min), "max", decimal(m.Max)) + "\n")
+		low, high := "–", "–"
+		if m.Interval != nil {
+			low, high = decimal(m.Interval[0]), decimal(m.Interval[1])
+		}
+		b.WriteString("  " + text.T(l, "score.measure", "name", text.T(l, "score.measure."+m.Name), "mean", decimal(m.Mean), "low", low, "high", high, "min", decimal(m.Min), "max", decimal(m.Max)) + "\n")
 	}
 	return b.String()
 }

@@ -195,15 +195,15 @@ func TestSummarise(t *testing.T) {
 	for _, m := range s.Measures {
 		switch m.Name {
 		case "invented":
-			if m.Mean != 2.5 || math.Abs(m.High-m.Mean-2.054) > 0.001 || m.Min != 1 || m.Max != 4 {
+			if m.Mean != 2.5 || math.Abs(m.Interval[1]-m.Mean-2.054) > 0.001 || m.Min != 1 || m.Max != 4 {
 				t.Errorf("%+v", m)
 			}
 		case "host_recall":
-			if m.Mean != 1 || m.Low != 1 || m.High != 1 {
+			if m.Mean != 1 || *m.Interval != [2]float64{1, 1} {
 				t.Errorf("%+v", m)
 			}
 		case "pass":
-			if m.Mean != 0.75 || m.High != 1 {
+			if m.Mean != 0.75 || m.Interval[1] != 1 {
 				t.Errorf("%+v", m)
 			}
 		}

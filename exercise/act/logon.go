@@ -158,6 +158,7 @@ func (s *Scene) authenticate(r *rand.Rand, t time.Time, m *Remote, class string)
 		return
 	}
 	if m.Src.Host != nil {
+		s.Resolve(r, t, m.Src.Host, m.Dst.FQDN(), m.Dst.Addr)
 		s.Ticket(r, t, m.Account, m.Src.Host, m.Dst, class)
 	}
 	if m.By.Account != nil && m.By.Account != m.Account { // other credentials than the session's

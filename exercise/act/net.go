@@ -127,8 +127,11 @@ func packets(n int64, c *Conn) int64 {
 	if !c.established() {
 		return 0
 	}
-	if c.UDP {
+	switch {
+	case c.UDP:
 		return 1 + n/1400
+	case c.State == "RSTO" && c.Out+c.In == 0: // opened and broken off at once
+		return 2
 	}
 	return 4 + n/1100
 }
@@ -143,6 +146,8 @@ func (s *Scene) zeekConn(t time.Time, c *Conn) time.Time {
 		history, dur, p, q = "S", 0, 1, 0
 	case c.State == "REJ":
 		history, dur, p, q = "Sr", time.Millisecond, 1, 1
+	case c.State == "RSTO" && c.Out+c.In == 0:
+		history = "ShAR"
 	case c.State == "RSTO":
 		history = "ShADadR"
 	case c.State == "S1":
@@ -218,12 +223,20 @@ func (s *Scene) traffic(r *rand.Rand, t time.Time, c *Conn, wall *logs.Source) {
 		action, policy, dur = "deny", "0", 0
 	case c.State == "S0":
 		action, dur = "timeout", 10*time.Second
-	case c.State == "REJ", c.State == "RSTO":
+	case c.State == "REJ":
+		action = "server-rst"
+	case c.State == "RSTO":
 		action = "client-rst"
 	case c.UDP:
 		action = "accept"
 	}
 	p, q := packets(c.Out, c), packets(c.In, c)
+	if !c.established() {
+		p = 1 // the firewall counts the first packet of what comes to nothing
+		if c.State == "REJ" {
+			q = 1
+		}
+	}
 	from, fromRole := s.port(wall, c.Src.Addr)
 	to, toRole := s.port(wall, c.Dst.Addr)
 	rec := logs.New(wall, logs.FortiForward, t.Add(dur),

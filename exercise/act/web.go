@@ -4,6 +4,7 @@
 package act
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -38,6 +39,15 @@ func (s *Scene) Resolve(r *rand.Rand, t time.Time, h *city.Host, name string, an
 
 // resolver is the provider's, which the domain controllers ask.
 var resolver = netip.MustParseAddr("198.18.0.53")
+
+// Lease is a machine asking for its address, or asking to keep it; the request
+// is relayed to the domain controller past the core switch.
+func (s *Scene) Lease(r *rand.Rand, t time.Time, h *city.Host) {
+	d := dc(h.Agency.Domain, h.Name)
+	n := hash(h.FQDN())
+	s.emit(logs.New(s.City.Core, logs.ZeekDHCP, t, "uids", uid(r), "client_addr", h.Addr.String(), "server_addr", d.Addr.String(), "mac", fmt.Sprintf("02:1c:%02x:%02x:%02x:%02x", n>>24, n>>16&255, n>>8&255, n&255),
+		"host_name", h.Name, "client_fqdn", h.FQDN(), "domain", h.Agency.Domain.DNS, "requested_addr", h.Addr.String(), "assigned_addr", h.Addr.String()))
+}
 
 // Asked is the same question as the process on the machine reports it (Sysmon
 // 22).

@@ -33,6 +33,11 @@ func (p *Plan) workstation(h *city.Host) {
 		sys := act.System(h)
 		s.Start(r, t.Add(2*time.Second), sys, act.Running(sys, act.Svchost), pick(r, systemPrograms), pick(r, systemPrograms))
 	})
+	p.daily(6, 10, 130, nil, func(r *rand.Rand, t time.Time) {
+		if h.Always && !p.Down(h, t) {
+			s.Lease(r, t, h)
+		}
+	})
 	p.daily(11, 30, 240, nil, func(r *rand.Rand, t time.Time) {
 		if on(h, t) && !p.Down(h, t) {
 			s.HTTP(r, t, act.Request{Src: act.On(h), Dst: act.On(s.City.Srv.Patch), Port: 8530, Method: "POST", Host: "dib-wsus01.city.example:8530",

@@ -65,6 +65,10 @@ func (d *desk) act(r *rand.Rand, t time.Time) time.Time {
 		if d.a.Home.Always && r.IntN(3) > 0 {
 			typ = 7
 		}
+		if !d.a.Home.Always {
+			s.Lease(r, t, d.a.Home)
+			t = t.Add(50 * time.Second) // until the desktop is there
+		}
 		d.who = s.Console(r, t, d.a, d.a.Home, typ)
 		d.in, d.tickets = true, false
 		d.leave = t.Add(time.Duration((hours[d.a.Shift].stay + r.NormFloat64()*0.5) * float64(time.Hour)))

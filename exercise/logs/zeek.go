@@ -31,12 +31,14 @@ var (
 		forwardable:bool=true renewable:bool=true client_cert_subject client_cert_fuid server_cert_subject server_cert_fuid`)
 	ZeekSMBMapping = zeek("smb_mapping", `path service native_file_system share_type=DISK`)
 	ZeekSMBFiles   = zeek("smb_files", `fuid action:enum=SMB::FILE_OPEN path name size:num=0 prev_name times.modified:float times.accessed:float times.created:float times.changed:float`)
-	ZeekRPC        = zeek("dce_rpc", `rtt:float=0.000912 named_pipe endpoint operation`)
+	ZeekDHCP       = &Schema{Kind: Zeek, Name: "dhcp", Fields: fields(`uids:set client_addr:addr server_addr:addr mac host_name client_fqdn domain requested_addr:addr assigned_addr:addr
+		lease_time:float=28800.000000 client_message server_message msg_types:set=REQUEST,ACK duration:float=0.004100`, "-")}
+	ZeekRPC = zeek("dce_rpc", `rtt:float=0.000912 named_pipe endpoint operation`)
 )
 
 // ZeekLogs lists the logs in the order files are made.
 func ZeekLogs() []*Schema {
-	return []*Schema{ZeekConn, ZeekDNS, ZeekHTTP, ZeekSSL, ZeekKerberos, ZeekSMBMapping, ZeekSMBFiles, ZeekRPC}
+	return []*Schema{ZeekConn, ZeekDNS, ZeekHTTP, ZeekSSL, ZeekKerberos, ZeekSMBMapping, ZeekSMBFiles, ZeekRPC, ZeekDHCP}
 }
 
 // appendZeekJSON writes the JSON of Zeek's streaming logs: _path tells the log.
@@ -146,7 +148,7 @@ func (f Field) zeekType() string {
 	case Bool:
 		return "bool"
 	case Set:
-		if f.Name == "tunnel_parents" || f.Name == "proxied" {
+		if f.Name == "tunnel_parents" || f.Name == "proxied" || f.Name == "uids" {
 			return "set[string]"
 		}
 		return "vector[string]"
