@@ -107,7 +107,9 @@ func hospital(g *stage) {
 	g.at(g.when(0.40), func(r *rand.Rand, t time.Time) { g.exfiltrate(r, t, onFS, vault) })
 
 	// The backup server: what could bring everything back.
-	g.at(g.when(0.60), func(r *rand.Rand, t time.Time) {
+	wiped := g.when(0.60)
+	g.fell[bak] = wiped.Add(20 * time.Second)
+	g.at(wiped, func(r *rand.Rand, t time.Time) {
 		var seen time.Time
 		m := act.Remote{Account: admin, Src: act.On(dc), Dst: bak, By: onDC, For: 4 * time.Minute}
 		_, seen = g.wipeBackup(r, t, m)

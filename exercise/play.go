@@ -248,8 +248,8 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 	return release(p.end)
 }
 
-// down reports whether a machine has been encrypted by then: nobody works on it
-// any more.
+// down reports whether a machine has been encrypted or put out of service by
+// then: nobody works on it any more.
 func (p *Play) down(h *city.Host, t time.Time) bool {
 	at, ok := p.fell[h]
 	return ok && !t.Before(at)

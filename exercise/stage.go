@@ -27,7 +27,7 @@ type stage struct {
 	end   time.Time // of the last deed
 	truth *Truth
 	beats []beat
-	fell  map[*city.Host]time.Time // when encryption of a host begins
+	fell  map[*city.Host]time.Time // when a host stops doing its work: encrypted, or its service destroyed
 }
 
 // beat is one deed.

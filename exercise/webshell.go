@@ -149,7 +149,8 @@ func webshell(g *stage) {
 	// Onward from there: backups first.
 	from := act.Remote{Account: stolen, Src: act.On(fs), By: act.Actor{Account: &city.Account{Domain: c.Bureau.Domain, Name: fs.Name + "$", SID: "S-1-5-18"}, Host: fs, Logon: "0x3e7"}}
 	var onBak act.Proc
-	g.at(g.when(0.68), func(r *rand.Rand, t time.Time) {
+	wiped := g.when(0.68)
+	g.at(wiped, func(r *rand.Rand, t time.Time) {
 		m := from
 		m.Dst, m.For = bak, 4*time.Minute
 		var seen time.Time
@@ -191,9 +192,12 @@ func webshell(g *stage) {
 			s.DefenderOff(r, t.Add(1500*time.Millisecond), h)
 			g.step(seen, h, "evasion", "T1562.001")
 		})
-		g.fell[h] = finale.Add(seconds(float64(i)*3 + 15*g.r.Float64()))
+		starts := finale.Add(seconds(float64(i)*3 + 15*g.r.Float64()))
+		if g.fell[h] = starts; h == bak {
+			g.fell[h] = wiped.Add(20 * time.Second)
+		}
 		files := 150 + g.r.IntN(150)
-		g.at(g.fell[h], func(r *rand.Rand, t time.Time) {
+		g.at(starts, func(r *rand.Rand, t time.Time) {
 			parent := *locked[h]
 			p, _ := s.Start(r, t, act.System(h), parent, `C:\Windows\Temp\lk.exe`, `C:\Windows\Temp\lk.exe --all --quiet`)
 			g.encrypt(r, t.Add(time.Second), p, k, files, volumes(h))

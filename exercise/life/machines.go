@@ -115,6 +115,9 @@ func (p *Plan) backups() {
 			who := s.Service(r, t, ag.Domain.Backup, ag.Backup, 4)
 			for _, h := range from {
 				d := minutes(2 + r.ExpFloat64()*5)
+				if p.Down(ag.Backup, t) {
+					return
+				}
 				if !p.Down(h, t) {
 					s.SMB(r, t, act.Share{Remote: act.Remote{Account: ag.Domain.Backup, Src: act.On(ag.Backup), Dst: h, For: d}, Share: "C$", Quiet: true,
 						Files: []string{`Backup\snapshot.vhdx`}, Out: 3_000_000, In: 800_000_000 + r.Int64N(9_000_000_000)})
