@@ -14,6 +14,7 @@ package incidenttest
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"citywall/asset"
@@ -43,6 +44,8 @@ func Record(source, format string, n uint64) incident.Pointer {
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func addrs(s string) []netip.Addr { return []netip.Addr{addr(s)} }
 
 func end(host, a string) incident.Endpoint {
 	e := incident.Endpoint{Host: host}
@@ -81,43 +84,43 @@ func Workstation(n int) (string, netip.Addr) {
 func Hospital() incident.Incident {
 	in := incident.Incident{
 		ID: "6f0c1c52-0d0a-5b7e-9a51-2f6a7f0e4d11", Realm: asset.City, Agencies: []string{"hospital"},
-		Title:    why("ransomware", 0, "hosts", "35", "entry", "web-reg01"),
+		Title:    why("ransomware", 0, "hosts", "35", "host", "web-reg01"),
 		Severity: detect.Critical,
 		SeverityReasons: []incident.Reason{
 			why("encryption", 3, "hosts", "30"), why("domain_controller", 2, "host", "dc01"),
-			why("protected_class", 2, "hosts", "2", "role", "medical"), why("exfiltration", 1, "bytes", "41231688192"),
+			why("protected_class", 2, "host", "opd-pc29", "role", "medical"), why("exfiltration", 1, "bytes", "41231688192"),
 		},
 		First: At(17, "06:12:31.204"), Last: At(20, "19:07:44.090"),
 		FirstCompromise: &incident.FirstCompromise{
 			Host: "web-reg01", Addr: addr("10.20.5.11"), Earliest: At(16, "17:40:00"), Latest: At(17, "06:14:02.517"),
 			LogsBegin: At(10, "00:00:04.100"),
-			KnownGood: why("clean_scan", 0, "time", "2026-11-16T17:40:00Z"),
-			FirstBad:  why("first_bad", 0, "rule", "Command through the web server"),
+			KnownGood: why("quiet_before", 0, "days", "6.7", "until", "2026-11-16T17:40:00Z"),
+			FirstBad:  why("first_bad_sign", 0, "step", "web_shell", "what", "Command through the web server"),
 			Evidence:  []incident.Pointer{Record("web-reg01", "ecs", 7), Record("edge-fw", "fortinet", 12)},
 		},
 		Entry: incident.Entry{
 			Kind: "web", Vector: "https://reg.hospital.example/upload.aspx", Technique: "T1190", Determined: true,
-			Reasons: []incident.Reason{why("first_time_peer", 2, "address", "203.0.113.77"), why("web_shell", 3, "file", "img_cache.aspx")},
+			Reasons: []incident.Reason{why("attempts_then_sign", 2, "attempts", "2310", "began", "2026-11-17T05:58:12.000Z", "ended", "2026-11-17T06:12:20.000Z"), why("entry_by_finding", 3, "what", "Command through the web server")},
 		},
 		BaselineDays: 7.3,
 		Parameters:   map[string]string{"k_paths": "5", "window_hours": "72", "gap_penalty": "0.05", "first_time_edge": "2.0"},
-		SeparateFrom: []incident.Separation{{Incident: "1d8a2f00-7c57-5a4e-8f5d-5a0d6fdcb210", Reason: why("disjoint_prefix", 0)}},
+		SeparateFrom: []incident.Separation{{Incident: "1d8a2f00-7c57-5a4e-8f5d-5a0d6fdcb210", Reason: why("disjoint_paths", 0, "root", "web-reg01", "other", "edu-share02")}},
 	}
 	in.Hops = hops()
 	in.Steps = steps()
 	in.Hosts = hosts()
 	in.Accounts = []incident.AccountState{
 		{Account: backup, First: At(18, "17:22:10"), Hosts: []string{"adm-pc07", "fs01"}, Privileged: true, Compromised: true,
-			Reasons: []incident.Reason{why("credential_switch", 2, "from", `iis apppool\reg`)}},
+			Reasons: []incident.Reason{why("credential_switch", 2, "from", `iis apppool\reg`, "to", `hosp\svc_backup`, "clear", "yes")}},
 		{Account: domain, First: At(19, "18:31:47"), Hosts: []string{"adm-pc07", "dc01", "bk01"}, Privileged: true, Compromised: true,
-			Reasons: []incident.Reason{why("credential_dump", 3, "host", "adm-pc07"), why("first_time_pair", 2, "src", "adm-pc07", "dst", "dc01")}},
+			Reasons: []incident.Reason{why("used_on_hop", 3, "hop", "5", "kind", "winrm", "dst", "dc01")}},
 		{Account: clerk, First: At(19, "18:02:00"), Hosts: []string{"adm-pc07"},
-			Reasons: []incident.Reason{why("owner_of_host", 0, "host", "adm-pc07")}},
+			Reasons: []incident.Reason{why("at_keyboard", 0, "hop", "5")}},
 	}
 	in.Suspicious = suspicious()
 	in.Breakpoints = breakpoints()
-	for i := range 61 {
-		in.Findings = append(in.Findings, detect.NewID("rule", event.NewID("finding", Stream, uint64(i))))
+	for _, s := range in.Steps {
+		in.Findings = append(in.Findings, s.Findings...)
 	}
 	return in
 }
@@ -128,38 +131,38 @@ func hops() []incident.Hop {
 	out := []incident.Hop{
 		{Time: At(17, "06:12:31.204"), Last: At(17, "06:40:11"), Count: 14, Src: end("", "203.0.113.77"), Dst: web, DstPort: 443, Proto: "tcp",
 			Kind: "web", Technique: "T1190", Tactic: "initial-access", Grade: incident.Observed, BytesOut: 48_211, BytesIn: 1_204_992, Score: 5.5,
-			Reasons:  []incident.Reason{why("first_time_peer", 2, "address", "203.0.113.77"), why("alert_on_edge", 3, "rule", "Command through the web server")},
+			Reasons:  []incident.Reason{why("from_outside", 2, "address", "203.0.113.77"), why("alert_on_edge", 3, "alert", "Command through the web server", "level", "high")},
 			Evidence: []incident.Pointer{Record("edge-fw", "fortinet", 12), Record("web-reg01", "ecs", 7)}, Sensors: []string{"edge-fw", "web-reg01"}},
 		{Time: At(17, "06:21:09.880"), Last: At(20, "18:59:58"), Count: 1_742, Uncertainty: 40 * time.Millisecond, Src: web, Dst: end("", "203.0.113.90"), DstPort: 8443, Proto: "tcp",
 			Kind: "c2", Technique: "T1571", Tactic: "command-and-control", Grade: incident.Observed, BytesOut: 18_411_020, BytesIn: 92_110_551, Score: 4.5,
-			Reasons:  []incident.Reason{why("regular_beacon", 2, "median_seconds", "59.8", "spread", "0.06"), why("odd_port", 1.5, "port", "8443")},
+			Reasons:  []incident.Reason{why("regular_beacon", 2, "median_s", "59.8", "spread", "0.06", "connections", "1742"), why("odd_port", 1.5, "port", "8443")},
 			Evidence: []incident.Pointer{Record("core-zeek", "zeek", 31)}, Sensors: []string{"core-zeek"}},
 		{Time: At(18, "17:22:10.003"), Last: At(18, "18:04:51"), Count: 2, Src: web, Dst: adm, DstPort: 3389, Proto: "tcp", User: backup,
 			Kind: "rdp", Technique: "T1021.001", Tactic: "lateral-movement", Grade: incident.Observed, BytesOut: 3_110_233, BytesIn: 22_480_110, Score: 5,
-			Reasons:  []incident.Reason{why("first_time_pair", 2, "src", "web-reg01", "dst", "adm-pc07"), why("credential_switch", 2, "from", `iis apppool\reg`), why("outside_hours", 1, "hour", "01")},
+			Reasons:  []incident.Reason{why("first_time_pair", 2, "days", "7.3"), why("credential_switch", 2, "from", `iis apppool\reg`, "to", `hosp\svc_backup`, "clear", "yes"), why("outside_hours", 1, "hour", "01")},
 			Evidence: []incident.Pointer{Record("adm-pc07", "ecs", 101), Record("core-zeek", "zeek", 44)}, Sensors: []string{"adm-pc07", "core-zeek"}},
 		{Time: At(19, "17:48:32.670"), Last: At(19, "17:59:02"), Count: 6, Src: adm, Dst: fs, DstPort: 445, Proto: "tcp", User: backup,
 			Kind: "smb", Technique: "T1021.002", Tactic: "lateral-movement", Grade: incident.Observed, BytesOut: 5_901_055, BytesIn: 105_335, Score: 5.5,
-			Reasons:  []incident.Reason{why("admin_share_write", 1.5, "share", "ADMIN$"), why("remote_service", 2, "service", "updsvc"), why("first_time_pair", 2, "src", "adm-pc07", "dst", "fs01")},
+			Reasons:  []incident.Reason{why("admin_share_write", 1.5, "share", "ADMIN$"), why("remote_exec", 2, "kind", "service", "what", "updsvc"), why("first_time_pair", 2, "days", "7.3")},
 			Evidence: []incident.Pointer{Record("fs01", "ecs", 210), Record("fs01", "ecs", 214)}, Sensors: []string{"fs01"}},
 		{Time: At(19, "18:31:47.112"), Last: At(19, "19:20:00"), Count: 3, Src: adm, Dst: dc, DstPort: 5985, Proto: "tcp", User: domain, Causal: clerk,
 			Kind: "winrm", Technique: "T1021.006", Tactic: "lateral-movement", Grade: incident.Inferred, BytesOut: 56_752, BytesIn: 27_653, Score: 4,
-			Reasons:  []incident.Reason{why("credential_switch", 2, "from", `hosp\wu.yt`), why("first_time_pair", 2, "src", "adm-pc07", "dst", "dc01")},
+			Reasons:  []incident.Reason{why("credential_switch", 2, "from", `hosp\wu.yt`, "to", `hosp\admin.lin`, "clear", "yes"), why("first_time_pair", 2, "days", "7.3")},
 			Evidence: []incident.Pointer{Record("dc01", "ecs", 330)}, Sensors: []string{"dc01"}},
 		{Time: At(19, "19:41:00.430"), Last: At(20, "02:12:44"), Count: 12, Src: fs, Dst: end("", "198.51.100.23"), DstPort: 443, Proto: "tcp",
 			Kind: "exfiltration", Technique: "T1048", Tactic: "exfiltration", Grade: incident.Observed, BytesOut: 41_231_688_192, BytesIn: 88_120_442, Score: 3.5,
-			Reasons:  []incident.Reason{why("bytes_out", 3.5, "bytes", "41231688192", "median", "20133011")},
+			Reasons:  []incident.Reason{why("upload", 3.5, "bytes", "41231688192")},
 			Evidence: []incident.Pointer{Record("core-zeek", "zeek", 61)}, Sensors: []string{"core-zeek"}},
 		{Time: At(20, "18:20:05"), Last: At(20, "18:20:05"), Count: 1, Uncertainty: 9 * time.Minute, Src: dc, Dst: bk, User: domain,
 			Kind: "rdp", Technique: "T1021.001", Tactic: "lateral-movement", Grade: incident.Assumed, Score: 1,
-			Reasons: []incident.Reason{why("closes_chain", 1, "host", "bk01")}},
+			Reasons: []incident.Reason{why("source_bad", 1, "since", "2026-11-20T18:12:19.000Z")}},
 	}
 	for i := 1; i <= Encrypted; i++ {
 		name, a := Workstation(i)
 		at := At(20, "18:58:02").Add(time.Duration(i) * 1370 * time.Millisecond)
 		out = append(out, incident.Hop{Time: at, Last: at, Count: 1, Src: dc, Dst: incident.Endpoint{Host: name, Addr: a}, DstPort: 445, Proto: "tcp", User: domain,
 			Kind: "gpo", Technique: "T1484.001", Tactic: "lateral-movement", Grade: incident.Observed, BytesOut: 0, BytesIn: 611_840, Score: 4,
-			Reasons:  []incident.Reason{why("same_policy", 4, "policy", "{6AC1786C-016F-11D2-945F-00C04FB984F9}")},
+			Reasons:  []incident.Reason{why("policy_push", 4, "what", "updsvc.exe", "hosts", "30", "policy", "{6AC1786C-016F-11D2-945F-00C04FB984F9}", "changed", "2026-11-20T18:51:20.000Z")},
 			Evidence: []incident.Pointer{Record(name, "ecs", uint64(400+i))}, Sensors: []string{name}})
 	}
 	for i := range out {
@@ -170,8 +173,10 @@ func hops() []incident.Hop {
 
 func steps() []incident.StepEvent {
 	step := func(at time.Time, host string, s detect.Step, what, tech string, rows int, n uint64) incident.StepEvent {
-		return incident.StepEvent{Time: at, Last: at.Add(time.Duration(rows) * time.Second), Host: host, Step: s, What: what, Technique: tech, Rows: rows,
-			Findings: []string{detect.NewID(what, event.NewID(host, Stream, n))}, Evidence: []incident.Pointer{Record(host, "ecs", n)}}
+		x := incident.StepEvent{Time: at, Last: at.Add(time.Duration(rows) * time.Second), Host: host, Step: s, What: what, Technique: tech, Rows: rows,
+			Evidence: []incident.Pointer{Record(host, "ecs", n)}}
+		x.Findings = []string{finding(x).ID}
+		return x
 	}
 	out := []incident.StepEvent{
 		step(At(17, "05:58:12"), "web-reg01", detect.StepRecon, "Directory search on a web server", "T1595.003", 2_310, 2),
@@ -204,22 +209,22 @@ func hosts() []incident.HostState {
 		out = append(out, incident.HostState{Host: name, Addresses: []netip.Addr{addr(a)}, Agency: "hospital", Compromised: true,
 			First: first, Last: At(20, "19:07:44.090"), Roles: roles, Reasons: rs, Isolate: isolate})
 	}
-	in("web-reg01", "10.20.5.11", At(17, "06:14:02.517"), "now", []asset.Role{asset.RoleWeb}, why("step", 0, "what", "Command through the web server"))
-	in("adm-pc07", "10.20.31.17", At(18, "17:22:10.003"), "now", []asset.Role{asset.RoleWorkstation}, why("hop_in", 0, "hop", "3"), why("step", 0, "what", "Memory of LSASS read"))
-	in("fs01", "10.20.4.21", At(19, "17:48:32.670"), "now", []asset.Role{asset.RoleFile}, why("hop_in", 0, "hop", "4"))
-	in("dc01", "10.20.4.10", At(19, "18:31:47.112"), "two_people", []asset.Role{asset.RoleDC, asset.RoleDNS}, why("hop_in", 0, "hop", "5"), why("step", 0, "what", "Group policy pushes a program"))
-	in("bk01", "10.20.4.30", At(20, "18:20:05"), "now", []asset.Role{asset.RoleBackup}, why("hop_in", 0, "hop", "7"))
+	in("web-reg01", "10.20.5.11", At(17, "06:14:02.517"), "now", []asset.Role{asset.RoleWeb}, why("entry_host", 0), why("shows_step", 0, "step", "web_shell", "time", "2026-11-17T06:14:02.517Z", "what", "Command through the web server"))
+	in("adm-pc07", "10.20.31.17", At(18, "17:22:10.003"), "now", []asset.Role{asset.RoleWorkstation}, why("reached_by", 0, "from", "web-reg01", "kind", "rdp", "hop", "3"), why("shows_step", 0, "step", "credential", "time", "2026-11-19T18:02:51.000Z", "what", "Memory of LSASS read"))
+	in("fs01", "10.20.4.21", At(19, "17:48:32.670"), "now", []asset.Role{asset.RoleFile}, why("reached_by", 0, "from", "adm-pc07", "kind", "smb", "hop", "4"))
+	in("dc01", "10.20.4.10", At(19, "18:31:47.112"), "two_people", []asset.Role{asset.RoleDC, asset.RoleDNS}, why("reached_by", 0, "from", "adm-pc07", "kind", "winrm", "hop", "5"), why("shows_step", 0, "step", "persistence", "time", "2026-11-20T18:51:20.000Z", "what", "Group policy pushes a program"))
+	in("bk01", "10.20.4.30", At(20, "18:20:05"), "now", []asset.Role{asset.RoleBackup}, why("reached_by", 0, "from", "dc01", "kind", "rdp", "hop", "7"))
 	for i := 1; i <= Encrypted; i++ {
 		name, a := Workstation(i)
 		role, isolate := asset.RoleWorkstation, "now"
 		if i > Encrypted-2 {
 			role, isolate = asset.RoleMedical, "two_people"
 		}
-		in(name, a.String(), At(20, "18:58:02").Add(time.Duration(i)*1370*time.Millisecond), isolate, []asset.Role{role}, why("step", 0, "what", "Files renamed in bulk"))
+		in(name, a.String(), At(20, "18:58:02").Add(time.Duration(i)*1370*time.Millisecond), isolate, []asset.Role{role}, why("mass_rename", 0, "files", strconv.Itoa(50+i), "extension", ".crypt7"))
 	}
 	for i := 1; i <= 37; i++ {
 		out = append(out, incident.HostState{Host: fmt.Sprintf("ward-pc%02d", i), Agency: "hospital", First: At(20, "18:58:00"), Last: At(20, "19:00:00"),
-			Roles: []asset.Role{asset.RoleWorkstation}, Reasons: []incident.Reason{why("reachable_in_time", 0, "from", "dc01")}, Isolate: "no"})
+			Roles: []asset.Role{asset.RoleWorkstation}, Reasons: []incident.Reason{why("possibly_touched", 0, "since", "2026-11-20T18:58:00.000Z")}, Isolate: "no"})
 	}
 	return out
 }
@@ -228,16 +233,16 @@ func suspicious() []incident.Suspect {
 	return []incident.Suspect{
 		{Addr: addr("203.0.113.90"), First: At(17, "06:21:09.880"), Last: At(20, "18:59:58"), Hosts: []string{"web-reg01"}, Ports: []uint16{8443}, Count: 1_742,
 			BytesOut: 18_411_020, BytesIn: 92_110_551, Before: &incident.Traffic{Days: 7.3}, After: incident.Traffic{Days: 3.5, Connections: 1_742, BytesOut: 18_411_020, BytesIn: 92_110_551},
-			Reasons:  []incident.Reason{why("regular_beacon", 0, "median_seconds", "59.8", "spread", "0.06"), why("odd_port", 0, "port", "8443")},
+			Reasons:  []incident.Reason{why("controls", 0, "host", "web-reg01", "port", "8443"), why("regular_beacon", 0, "median_s", "59.8", "spread", "0.06", "connections", "1742"), why("new_peer", 0, "days", "7.3")},
 			Evidence: []incident.Pointer{Record("core-zeek", "zeek", 31)}},
 		{Addr: addr("198.51.100.23"), First: At(19, "19:41:00.430"), Last: At(20, "02:12:44"), Hosts: []string{"fs01"}, Ports: []uint16{443}, Count: 12,
 			BytesOut: 41_231_688_192, BytesIn: 88_120_442, Before: &incident.Traffic{Days: 7.3, Connections: 3, BytesOut: 20_133_011, BytesIn: 1_200_340},
 			After:    incident.Traffic{Days: 1.2, Connections: 12, BytesOut: 41_231_688_192, BytesIn: 88_120_442},
-			Reasons:  []incident.Reason{why("bytes_out", 0, "bytes", "41231688192", "median", "20133011")},
+			Reasons:  []incident.Reason{why("took_data", 0, "bytes", "41231688192", "host", "fs01")},
 			Evidence: []incident.Pointer{Record("core-zeek", "zeek", 61)}},
 		{Addr: addr("203.0.113.77"), First: At(17, "05:58:12"), Last: At(17, "06:40:11"), Hosts: []string{"web-reg01"}, Ports: []uint16{80, 443}, Count: 2_324,
 			BytesOut: 1_204_992, BytesIn: 48_211, After: incident.Traffic{Days: 0.1, Connections: 2_324, BytesOut: 1_204_992, BytesIn: 48_211},
-			Reasons:  []incident.Reason{why("first_time_peer", 0, "address", "203.0.113.77")},
+			Reasons:  []incident.Reason{why("came_in", 0, "kind", "web", "host", "web-reg01"), why("tried", 0, "attempts", "2310", "hosts", "1")},
 			Evidence: []incident.Pointer{Record("edge-fw", "fortinet", 12)}},
 	}
 }
@@ -245,8 +250,8 @@ func suspicious() []incident.Suspect {
 func breakpoints() []incident.Breakpoint {
 	return []incident.Breakpoint{
 		{Code: "BP-VPS", Hop: 2, From: At(17, "06:21:09.880"), To: At(20, "18:59:58"), Src: end("web-reg01", "10.20.5.11"), SrcPort: 50122, Dst: end("", "203.0.113.90"), DstPort: 8443,
-			Strength: "probable", Reasons: []incident.Reason{why("hosting_range", 0, "operator", "Example Hosting")}, Next: "preserve_vps", Evidence: []incident.Pointer{Record("core-zeek", "zeek", 31)}},
+			Strength: "probable", Reasons: []incident.Reason{why("new_peer", 0, "days", "7.3")}, Next: "preserve", Evidence: []incident.Pointer{Record("core-zeek", "zeek", 31)}},
 		{Code: "BP-LOG-GAP", Hop: 7, From: At(20, "18:11:00"), To: At(20, "18:33:30"), Src: end("dc01", "10.20.4.10"), Dst: end("bk01", "10.20.4.30"),
-			Strength: "confirmed", Reasons: []incident.Reason{why("log_silent", 0, "host", "bk01", "minutes", "22")}, Next: "secure_image"},
+			Strength: "confirmed", Reasons: []incident.Reason{why("break_silent", 0, "source", "bk01", "hours", "0.4")}, Next: "recover_logs"},
 	}
 }

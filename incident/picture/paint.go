@@ -176,7 +176,7 @@ func (p *picture) drawHop(i int, it item) {
 	for k, x := range it.hops {
 		numbers[k] = strconv.Itoa(x.N)
 	}
-	attrs := []draw.Attr{draw.A("id", id), draw.Class("hop grade-" + string(h.Grade)), draw.A("data-hops", strings.Join(firstN(numbers, 400), " "))}
+	attrs := []draw.Attr{draw.A("id", id), draw.Class("hop grade-" + string(h.Grade)), draw.A("data-hops", strings.Join(firstN(numbers, 400), " ")), at(it)}
 	tip := p.hopTip(it)
 	if p.opt.HopLink != nil {
 		p.Link(p.opt.HopLink(h.N), append(attrs, draw.A("aria-label", tip))...)
@@ -214,6 +214,11 @@ func (p *picture) offLane(it item) float64 {
 	return 0
 }
 
+// at is the moment of an item in milliseconds, for the replay of the console.
+func at(it item) draw.Attr {
+	return draw.A("data-at", strconv.FormatInt(it.time.UnixMilli(), 10))
+}
+
 // badgeWidth is how wide draw.Badge makes a label.
 func badgeWidth(label string) float64 { return max(18, draw.Width(label, 11)+9) }
 
@@ -238,7 +243,7 @@ func (p *picture) drawStep(i int, it item) {
 	if m.bad {
 		ink, class = p.ink.bad, class+" bad"
 	}
-	p.Group(draw.A("id", fmt.Sprintf("%s-step-%d", p.opt.ID, i)), draw.Class(class))
+	p.Group(draw.A("id", fmt.Sprintf("%s-step-%d", p.opt.ID, i)), draw.Class(class), at(it))
 	tip := fmt.Sprintf("%s  %s  %s", p.stamp(s.Time), s.Host, s.What)
 	if s.Technique != "" {
 		tip += "  " + s.Technique
