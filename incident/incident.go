@@ -55,8 +55,9 @@ func (e Endpoint) Key() string {
 
 // Hop is one move of the intruder between machines.
 type Hop struct {
-	N           int           `json:"n"` // 1-based, in order of time
-	Time        time.Time     `json:"time"`
+	N           int           `json:"n"`                     // 1-based, in order of time
+	Time        time.Time     `json:"time"`                  // clock of the source corrected
+	Original    time.Time     `json:"original,omitzero"`     // as the record has it, when that is another
 	Last        time.Time     `json:"last"`                  // last connection folded into this hop
 	Count       int           `json:"count"`                 // connections folded into it
 	Uncertainty time.Duration `json:"uncertainty,omitempty"` // half width of Time
@@ -96,6 +97,10 @@ type StepEvent struct {
 	Rows      int         `json:"rows"` // records folded into it
 	Findings  []string    `json:"findings"`
 	Evidence  []Pointer   `json:"evidence"`
+
+	Grade    Grade    `json:"grade,omitempty"`    // observed unless something else is said
+	Observer string   `json:"observer,omitempty"` // who saw it, when that is another machine
+	Reasons  []Reason `json:"reasons,omitempty"`
 }
 
 // FirstCompromise is an interval, with a reason for each end.

@@ -33,24 +33,18 @@ type Switch struct {
 // Causal answers who was really at the keyboard behind a logon
 // (attackpath.md §4.1).
 type Causal struct {
-	sessions map[int][]Session // by host, in order of time
+	sessions func(host int) []Session // in order of time
 	switches map[int][]Switch
 	owner    func(host int) asset.Account
+	cache    map[int][]Session
 }
 
-// NewCausal indexes sessions and switches. owner may be nil.
-func NewCausal(sessions []Session, switches []Switch, owner func(int) asset.Account) *Causal {
-	c := &Causal{sessions: map[int][]Session{}, switches: map[int][]Switch{}, owner: owner}
-	for _, s := range sessions {
-		c.sessions[s.Host] = append(c.sessions[s.Host], s)
-	}
+// NewCausal indexes switches; sessions is asked once per host, when somebody
+// moved on from there. owner may be nil.
+func NewCausal(sessions func(host int) []Session, switches []Switch, owner func(int) asset.Account) *Causal {
+	c := &Causal{sessions: sessions, switches: map[int][]Switch{}, owner: owner, cache: map[int][]Session{}}
 	for _, x := range switches {
 		c.switches[x.Host] = append(c.switches[x.Host], x)
-	}
-	for _, l := range c.sessions {
-		slices.SortFunc(l, func(a, b Session) int {
-			return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.User.String(), b.User.String()), cmp.Compare(a.From, b.From))
-		})
 	}
 	for _, l := range c.switches {
 		slices.SortFunc(l, func(a, b Switch) int {
@@ -58,6 +52,18 @@ func NewCausal(sessions []Session, switches []Switch, owner func(int) asset.Acco
 		})
 	}
 	return c
+}
+
+func (c *Causal) on(host int) []Session {
+	l, ok := c.cache[host]
+	if !ok {
+		l = slices.Clone(c.sessions(host))
+		slices.SortFunc(l, func(a, b Session) int {
+			return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.User.String(), b.User.String()), cmp.Compare(a.From, b.From))
+		})
+		c.cache[host] = l
+	}
+	return l
 }
 
 // Origin is who was behind a logon.
@@ -112,7 +118,7 @@ func (c *Causal) Of(t int64, user asset.Account, a, b int) Origin {
 // 4648 naming user and b, an interactive session, the latest.
 func (c *Causal) step(t int64, user asset.Account, a, b int) (Origin, Session) {
 	open, recent := []Session(nil), []Session(nil)
-	for _, s := range c.sessions[a] {
+	for _, s := range c.on(a) {
 		if s.T > t || t-s.T > window && (s.End == 0 || s.End < t) || s.User.Machine {
 			continue
 		}

@@ -17,13 +17,16 @@
 // when t ≤ arrival(v) + uncertainty. Each node keeps the K best continuations
 // that differ in hosts. The cost of a path is
 //
-//	Σ −ln p(move)  +  Σ 0.05·ln(1 + dwell hours)  +  start
+//	Σ −ln p(move)  +  Σ 0.05·ln(1 + dwell hours)  +  Σ −ln(1 − p(left))  +  start
 //
 // A path may start outside (start = 0), or stay open inside (start =
-// Weights.Open). Either way, moves into its first host that came before and are
-// left unexplained add −ln(1 − p) of the strongest of them: to stop at a host is
-// to say that what came in there was harmless. So the path is carried on exactly
-// while it is more likely that the move belongs to it.
+// Weights.Open). left, at every host of the path, is the strongest move into it
+// before the way leads on that the path does not use: to say that one came in
+// by this move is to say that the others were harmless, and to stop at a host
+// is to say that whatever came in there was. So a path is carried on exactly
+// while it is more likely that the next move belongs to it than not.
+// A call to the outside (Move.Effect) may begin a path, as the first thing seen,
+// but needs no explanation where another move explains it.
 //
 // Rarity. Days, not rows:
 //

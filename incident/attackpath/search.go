@@ -17,6 +17,7 @@ type Move struct {
 	T, Unc   int64 // ns
 	Score    float64
 	Entry    bool // From is beyond a trust boundary: a path may start here
+	Effect   bool // shows that To obeys somebody by then, not how it came about: a call to the outside
 }
 
 // Anchor is where a backward search starts.
@@ -54,9 +55,16 @@ type cont struct {
 // Graph is moves made ready for searching. It is read-only afterwards.
 type Graph struct {
 	moves []Move
-	order []int         // latest first
-	into  map[int][]int // moves between hosts by destination
+	order []int             // latest first
+	into  map[int][]arrival // by destination, in order of time
 	w     Weights
+}
+
+// arrival is the strongest two moves into a host up to a time, of different
+// sources.
+type arrival struct {
+	t            int64
+	best, second int // moves, -1 none
 }
 
 // NewGraph sorts the moves. A move whose cost alone exceeds what leaving it
@@ -64,20 +72,59 @@ type Graph struct {
 // out of the search. Indices of paths refer to moves as given; for the same
 // result whatever the order, give them in a settled order.
 func NewGraph(moves []Move, w Weights) *Graph {
-	g := &Graph{moves: moves, into: map[int][]int{}, w: w}
+	g := &Graph{moves: moves, into: map[int][]arrival{}, w: w}
 	for i := range moves {
 		if m := &moves[i]; cost(m.Score) <= least+w.Open {
 			g.order = append(g.order, i)
-			if !m.Entry {
-				g.into[m.To] = append(g.into[m.To], i)
-			}
 		}
 	}
 	slices.SortFunc(g.order, func(a, b int) int {
 		x, y := &moves[a], &moves[b]
 		return cmp.Or(cmp.Compare(y.T, x.T), cmp.Compare(x.From, y.From), cmp.Compare(x.To, y.To), cmp.Compare(y.Score, x.Score), cmp.Compare(a, b))
 	})
+	for n := len(g.order) - 1; n >= 0; n-- {
+		i := g.order[n]
+		m := &moves[i]
+		if m.Effect {
+			continue
+		}
+		x := arrival{m.T, i, -1}
+		if l := g.into[m.To]; len(l) > 0 {
+			o := l[len(l)-1]
+			switch {
+			case moves[o.best].From == m.From:
+				x.second = o.second
+				if moves[o.best].Score >= m.Score {
+					x.best = o.best
+				}
+			case moves[o.best].Score >= m.Score:
+				x.best, x.second = o.best, i
+				if o.second >= 0 && moves[o.second].From != m.From && moves[o.second].Score >= m.Score {
+					x.second = o.second
+				}
+			default:
+				x.second = o.best
+			}
+		}
+		g.into[m.To] = append(g.into[m.To], x)
+	}
 	return g
+}
+
+// left is what it costs to leave unexplained the strongest move into host h up
+// to t that does not come from the given host nor from one on the way.
+func (g *Graph) left(conts []cont, way, h int, t int64, from int) float64 {
+	l := g.into[h]
+	n, _ := slices.BinarySearchFunc(l, t+1, func(a arrival, t int64) int { return cmp.Compare(a.t, t) })
+	if n == 0 {
+		return 0
+	}
+	for _, i := range []int{l[n-1].best, l[n-1].second} {
+		if i >= 0 && g.moves[i].From != from && !onWay(conts, way, g.moves[i].From) {
+			return reject(g.moves[i].Score)
+		}
+	}
+	return 0
 }
 
 // least is the cost of a move that cannot compete: p = 0.05.
@@ -101,7 +148,7 @@ func (g *Graph) Search(a Anchor) []Path {
 				continue
 			}
 			x := cont{move: i, next: c, t: m.T, unc: m.Unc, host: m.From, hops: n.hops + 1}
-			x.cost = n.cost + cost(m.Score) + w.Dwell*math.Log1p(math.Max(0, float64(n.t-m.T)/hourNS))
+			x.cost = n.cost + cost(m.Score) + w.Dwell*math.Log1p(math.Max(0, float64(n.t-m.T)/hourNS)) + g.left(conts, c, m.To, n.t+n.unc, m.From)
 			conts = append(conts, x)
 			if m.Entry {
 				starts = append(starts, start{len(conts) - 1, false})
@@ -177,20 +224,12 @@ func (g *Graph) choose(conts []cont, starts []start) []Path {
 		for c := s.cont; conts[c].move >= 0; c = conts[c].next {
 			p.Moves = append(p.Moves, conts[c].move)
 		}
-		until := conts[s.cont].t + conts[s.cont].unc
 		p.First = conts[s.cont].host
 		if !s.open {
 			p.First = moves[p.Moves[0]].To
 		} else {
-			p.Cost += w.Open
+			p.Cost += w.Open + g.left(conts, s.cont, p.First, conts[s.cont].t+conts[s.cont].unc, -1)
 		}
-		left := 0.0
-		for _, i := range g.into[p.First] {
-			if m := &moves[i]; m.T <= until && !onWay(conts, s.cont, m.From) {
-				left = max(left, reject(m.Score))
-			}
-		}
-		p.Cost += left
 		paths = append(paths, p)
 	}
 	slices.SortFunc(paths, func(a, b Path) int {

@@ -48,18 +48,7 @@ func (h *Hosts) boundary(st *fact.Store, topo asset.Topology) {
 			set(i, false, WhyTopology)
 		}
 	}
-	for _, side := range []string{"lan", "dmz", "wan"} {
-		for id := fact.ID(1); int(id) <= st.Nodes(); id++ {
-			i := h.Of(id, 0)
-			if st.Side(id) != side || i < 0 {
-				continue
-			}
-			if side == "dmz" && h.List[i].Zone == "" {
-				h.List[i].Zone = asset.ZoneDMZ
-			}
-			set(i, side == "wan", WhyInterface)
-		}
-	}
+	h.sides(st, set, "lan", "dmz")
 	for i := range h.List {
 		if h.List[i].OwnLog {
 			set(i, false, WhyOwnLog)
@@ -71,7 +60,31 @@ func (h *Hosts) boundary(st *fact.Store, topo asset.Topology) {
 			set(i, true, WhyPublic)
 		}
 	}
+	// What lies behind a firewall's "wan" may be another agency of ours, so for
+	// a private address the role speaks only after neighbourhood.
+	h.neighbours(decided, func(i int, external bool, why string) {
+		if !external {
+			set(i, false, why)
+		}
+	})
+	h.sides(st, set, "wan")
 	h.neighbours(decided, set)
+}
+
+// sides applies the interface roles that firewalls reported.
+func (h *Hosts) sides(st *fact.Store, set func(int, bool, string), sides ...string) {
+	for _, side := range sides {
+		for id := fact.ID(1); int(id) <= st.Nodes(); id++ {
+			i := h.Of(id, 0)
+			if st.Side(id) != side || i < 0 {
+				continue
+			}
+			if side == "dmz" && h.List[i].Zone == "" {
+				h.List[i].Zone = asset.ZoneDMZ
+			}
+			set(i, side == "wan", WhyInterface)
+		}
+	}
 }
 
 // members are hosts with a part in the domain: ticket clients and issuers, and

@@ -31,6 +31,7 @@ func Defaults() Params {
 type Clocks struct {
 	by    map[string]incident.Clock // by clock name
 	fixes map[fact.ID]fix           // by sensor
+	named map[string]fix            // by clock
 	p     Params
 }
 
@@ -40,6 +41,12 @@ type fix struct{ shift, unc int64 } // ns: taken off a time, added to its uncert
 // uncertainty that its clock adds, both in ns.
 func (c *Clocks) Fix(sensor fact.ID) (shift, unc int64) {
 	f := c.fixes[sensor]
+	return f.shift, f.unc
+}
+
+// FixOf is Fix for a clock by its name.
+func (c *Clocks) FixOf(clock string) (shift, unc int64) {
+	f := c.named[clock]
 	return f.shift, f.unc
 }
 
@@ -60,7 +67,7 @@ type pairOf struct{ a, b string } // a < b
 // Estimate finds the clock errors. configured names clocks whose offset is
 // known (positive: ahead).
 func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p Params) *Clocks {
-	c := &Clocks{by: map[string]incident.Clock{}, fixes: map[fact.ID]fix{}, p: p}
+	c := &Clocks{by: map[string]incident.Clock{}, fixes: map[fact.ID]fix{}, named: map[string]fix{}, p: p}
 	clockOf := map[fact.ID]string{}
 	weight := map[string]int64{}
 	st.EachSource(func(id fact.ID, s fact.Source) {
@@ -88,7 +95,7 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 		} else {
 			f.unc += int64(abs)
 		}
-		c.fixes[id] = f
+		c.fixes[id], c.named[name] = f, f
 	}
 	return c
 }

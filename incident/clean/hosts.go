@@ -84,6 +84,7 @@ func (h *Hosts) ByKey(key string) int {
 type named struct {
 	name        string
 	first, last int64
+	count       int64
 }
 
 // Resolve finds the machines behind the nodes of st.
@@ -102,7 +103,7 @@ func Resolve(st *fact.Store, topo asset.Topology) *Hosts {
 			fixed[a.Unmap()] = asset.HostName(x.Name)
 		}
 	}
-	names, alias := namesOf(st.Bindings(), own, fixed)
+	names, alias := namesOf(append(st.Bindings(), logonBindings(st)...), own, fixed)
 	h := &Hosts{keys: map[string]int{}, nodes: make([]held, st.Nodes()+1)}
 
 	keyOf := func(name string) string {
@@ -186,6 +187,7 @@ func Resolve(st *fact.Store, topo asset.Topology) *Hosts {
 // Only leases and own logs may give an address to several hosts in turn; other
 // sources' further names are aliases of the first.
 func namesOf(bs []fact.Binding, own map[string]bool, fixed map[netip.Addr]string) (map[netip.Addr][]named, map[string]string) {
+	slices.SortStableFunc(bs, func(a, b fact.Binding) int { return a.Addr.Compare(b.Addr) })
 	names, alias := map[netip.Addr][]named{}, map[string]string{}
 	for a, n := range fixed {
 		names[a] = []named{{name: n}}
@@ -219,7 +221,7 @@ func namesOf(bs []fact.Binding, own map[string]bool, fixed map[netip.Addr]string
 		var list []named
 		for _, b := range group {
 			if b.By == best && (best != fact.ByClient || own[b.Name]) {
-				list = append(list, named{b.Name, b.First, b.Last})
+				list = append(list, named{b.Name, b.First, b.Last, b.Count})
 			}
 		}
 		if best < fact.ByDevice {
@@ -230,7 +232,7 @@ func namesOf(bs []fact.Binding, own map[string]bool, fixed map[netip.Addr]string
 					}
 					return 1
 				}
-				return cmp.Compare(a.name, b.name)
+				return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.name, b.name))
 			})
 			for _, x := range list[1:] {
 				if !own[x.name] {

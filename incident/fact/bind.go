@@ -19,6 +19,8 @@ const (
 	ByClient                        // the client called itself so (WorkstationName, NTLM): it may lie
 	ByNetBIOS                       // the host announced itself
 	ByServer                        // the server called itself so when it answered
+	ByMachine                       // the computer's own account was used from there
+	ByLogon                         // a logon there and a connection seen on the way have one source port
 	ByDevice                        // a firewall's own table
 	ByLease                         // DHCP
 	ByOwnLog                        // the host's own record names its address

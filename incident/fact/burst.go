@@ -49,9 +49,14 @@ type Burst struct {
 	Sensor      ID // who wrote the records; 0 unknown
 	First, Last int64
 	Count       int64
+	Minutes     int64    // minutes in which it fired
+	Dense       int64    // end of the last minute with DenseRows or more; 0 none
 	IDs         []string // finding ids, the earliest few
 	Earliest    []At
 }
+
+// DenseRows is how many findings of one rule in a minute are a flood.
+const DenseRows = 10
 
 // Tagged reports whether the rule carries a tag of Citywall's own namespace,
 // for example "citywall.maintenance".
@@ -153,7 +158,10 @@ func (s *Store) Bursts(gap int64) []Burst {
 			p := keys[i-1]
 			p.minute = k.minute
 			if last := &out[len(out)-1]; p == k && b.first-last.Last <= gap {
-				last.Last, last.Count = max(last.Last, b.last), last.Count+b.count
+				last.Last, last.Count, last.Minutes = max(last.Last, b.last), last.Count+b.count, last.Minutes+1
+				if b.count >= DenseRows {
+					last.Dense = b.last
+				}
 				if last.User == 0 {
 					last.User = b.user
 				}
@@ -167,11 +175,14 @@ func (s *Store) Bursts(gap int64) []Burst {
 				continue
 			}
 		}
-		r := s.rules[k.rule]
+		r, dense := s.rules[k.rule], int64(0)
+		if b.count >= DenseRows {
+			dense = b.last
+		}
 		out = append(out, Burst{
 			Rule: r.rule, Meaning: r.meaning, Tags: strings.Fields(r.tags),
 			Host: s.Node(k.host), Src: s.Node(k.src), Dst: s.Node(k.dst), Port: k.port,
-			User: b.user, Sensor: b.sensor, First: b.first, Last: b.last, Count: b.count,
+			User: b.user, Sensor: b.sensor, First: b.first, Last: b.last, Count: b.count, Minutes: 1, Dense: dense,
 			IDs: slices.Clone(b.ids), Earliest: slices.Clone(b.earliest),
 		})
 	}

@@ -14,7 +14,8 @@ const (
 	HTTPBinary  Label = "http_binary"   // an executable or archive was fetched by name
 	BadCert     Label = "bad_cert"      // self signed or not valid; Detail: the sensor's words
 	BareSNI     Label = "bare_sni"      // TLS to an address instead of a name
-	AdminShare  Label = "admin_share"   // ADMIN$, C$; Detail: share and file
+	AdminShare  Label = "admin_share"   // ADMIN$, C$ opened; Detail: share and file
+	AdminWrite  Label = "admin_write"   // the same, and something was written there
 	RemotePipe  Label = "remote_pipe"   // svcctl, atsvc and their like by SMB or RPC; Detail: which
 	DomainShare Label = "domain_share"  // SYSVOL, NETLOGON
 	DomainRPC   Label = "domain_rpc"    // samr, lsarpc, netlogon, drsuapi: what members ask a DC

@@ -6,6 +6,7 @@ package fact
 import (
 	"hash/fnv"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"citywall/asset"
@@ -129,7 +130,11 @@ func (s *Store) flow(r row) {
 	if v.Action == event.FlowRefused {
 		k.Act = Refused
 	}
-	s.conn(k, r.conn())
+	c := r.conn()
+	if r.ev.Product == "fortinet" {
+		c.Unc = max(c.Unc, 1000) // written at the end; the duration has whole seconds
+	}
+	s.conn(k, c)
 	s.side(k.Src, v.SrcSide)
 	s.side(k.Dst, v.DstSide)
 	if r.ev.Product == "fortinet" {
@@ -199,18 +204,27 @@ func (s *Store) logon(r row) {
 		}
 		k.Port = v.DstPort
 	default:
-		if v.Logon == 3 || v.Logon == 10 {
+		if v.Logon == 3 && v.SrcHost != host { // others write their own name there
 			s.bind(v.Src, v.SrcHost, ByClient, r.t)
 		}
 	}
 	if k.User == 0 {
 		return
 	}
+	s.machine(v, r.t)
 	if k.Src == 0 || s.Node(k.Src).Name == host && host != "" {
 		s.local(k, c)
 		return
 	}
 	s.conn(k, c)
+}
+
+// machine binds the address that a computer's own account came from to that
+// computer.
+func (s *Store) machine(v *event.View, t int64) {
+	if name, ok := strings.CutSuffix(v.User.Name, "$"); ok && v.Src.IsValid() && !v.Src.IsLinkLocalUnicast() && v.Outcome != event.Failure {
+		s.bind(v.Src, asset.HostName(name), ByMachine, t)
+	}
 }
 
 // local keeps a logon at the machine itself: no edge, but somebody sat there.
@@ -274,6 +288,7 @@ func (s *Store) ticket(r row) {
 		}
 		k.Act = BadTicket
 	}
+	s.machine(v, r.t)
 	if k.User == 0 || v.EventID == "4776" && k.Act == Ticket {
 		return // 4776 names no destination
 	}
@@ -309,10 +324,26 @@ func (s *Store) share(r row) {
 		n.label, n.detail = RemotePipe, pipe
 	case share == "ADMIN$" || len(share) == 2 && share[1] == '$':
 		n.label, n.detail = AdminShare, share+`\`+v.File
+		if writes(r.ev) {
+			n.label = AdminWrite
+		}
 	default:
 		return
 	}
 	s.note(r, n)
+}
+
+// writes reports that a share record tells of writing: Zeek's action, or in
+// Windows' access mask the rights to write data, append, or write generally.
+func writes(ev *event.Event) bool {
+	if strings.HasPrefix(ev.Fields.Str("action"), "SMB::FILE_WRITE") {
+		return true
+	}
+	if ev.Fields.Str("EventID") != "5145" {
+		return false
+	}
+	mask, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(ev.Fields.Str("AccessMask")), "0x"), 16, 32)
+	return err == nil && mask&(0x2|0x4|0x40000000|0x10000000) != 0
 }
 
 // remotePipe reports the named pipes by which another machine is made to run

@@ -201,20 +201,19 @@ func (s *Store) SessionEnd(host ID, id uint64) (int64, bool) {
 // sideCount is what firewalls' interface roles said of an address.
 type sideCount struct{ lan, wan, dmz int64 }
 
-// Side returns "lan", "wan" or "dmz" when firewalls agree about a node.
+// Side returns "lan", "wan" or "dmz", as firewalls reported a node. One
+// firewall's outside may be another's inside, so inside wins.
 func (s *Store) Side(n ID) string {
 	c := s.sides[n]
 	switch {
 	case c == nil:
 		return ""
-	case c.wan > c.lan+c.dmz:
-		return "wan"
 	case c.dmz > c.lan:
 		return "dmz"
 	case c.lan > 0:
 		return "lan"
 	}
-	return ""
+	return "wan"
 }
 
 // NameOf returns the domain name that a DNS answer gave for a, "" when names

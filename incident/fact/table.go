@@ -169,3 +169,9 @@ func system(a asset.Account) bool {
 	}
 	return strings.HasPrefix(a.Name, "dwm-") || strings.HasPrefix(a.Name, "umfd-")
 }
+
+// NodeID returns the id of a node that was observed.
+func (s *Store) NodeID(n Node) (ID, bool) {
+	id, ok := s.nodes.ids[n]
+	return id, ok
+}

@@ -1,0 +1,254 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"citywall/detect"
+	"citywall/incident"
+	"citywall/incident/attackpath"
+	"citywall/incident/fact"
+)
+
+// visitor is somebody who called a web server whenever it showed a sign.
+type visitor struct {
+	src      int
+	signs    int   // signs with one of his requests just before
+	requests int   // all of his requests
+	first    int64 // request before the first of those signs
+	contact  int
+	at       []fact.At
+}
+
+// webEntries finds who was behind a web shell: the client whose requests come
+// just before its signs. A finding that names the client decides by itself.
+func (a *analysis) webEntries() {
+	web := map[int][]int{} // contacts with a web server, by server
+	for i := range a.contacts {
+		if c := &a.contacts[i]; c.kind == "web" && !c.refused && !a.hosts.List[c.dst].External {
+			web[c.dst] = append(web[c.dst], i)
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(a.signs)) {
+		var signs []*sign
+		for i := range a.signs[h] {
+			s := &a.signs[h][i]
+			if (s.step == detect.StepWebShell || s.step == detect.StepEntry && s.technique == "T1190") && s.observer == "" && s.weight >= 1 {
+				signs = append(signs, s)
+			}
+		}
+		if len(signs) == 0 {
+			continue
+		}
+		if s := signs[0]; s.peer >= 0 {
+			a.addWeb(h, s, visitor{src: s.peer, signs: 1, first: s.t, contact: -1, at: s.evidence}, len(signs), incident.Observed)
+			continue
+		}
+		if v, ok := a.visitors(web[h], signs); ok {
+			grade := incident.Inferred
+			if v.signs >= 3 {
+				grade = incident.Observed
+			}
+			a.addWeb(h, signs[0], v, len(signs), grade)
+		}
+	}
+}
+
+// visitors ranks the clients of a server by how many signs follow a request of
+// theirs. It decides only when one of them stands out.
+func (a *analysis) visitors(contacts []int, signs []*sign) (visitor, bool) {
+	by := map[int]*visitor{}
+	for _, i := range contacts {
+		c := &a.contacts[i]
+		v := by[c.src]
+		if v == nil {
+			v = &visitor{src: c.src, contact: -1}
+			by[c.src] = v
+		}
+		v.requests += c.count
+		times := slices.Sorted(slices.Values(c.times))
+		for n, s := range signs {
+			k, _ := slices.BinarySearch(times, s.t+int64(time.Second))
+			if k == 0 || s.t-times[k-1] > int64(5*time.Second) {
+				continue
+			}
+			v.signs++
+			if v.contact < 0 || n == 0 {
+				v.first, v.contact, v.at = times[k-1], i, rowsAt(c, times[k-1])
+			}
+		}
+	}
+	list := slices.Collect(maps.Values(by))
+	slices.SortFunc(list, func(x, y *visitor) int {
+		return cmp.Or(cmp.Compare(y.signs, x.signs), cmp.Compare(x.requests, y.requests), cmp.Compare(x.src, y.src))
+	})
+	if len(list) == 0 || list[0].signs == 0 {
+		return visitor{}, false
+	}
+	if len(list) > 1 && list[1].signs == list[0].signs && list[1].requests < 2*list[0].requests && list[1].requests*2 > list[0].requests {
+		return visitor{}, false // two fit equally well
+	}
+	return *list[0], true
+}
+
+// rowsAt are the records of requests that began at t.
+func rowsAt(c *contact, t int64) []fact.At {
+	var out []fact.At
+	for _, r := range c.rows {
+		if r.T == t {
+			out = keepAt(out, r)
+		}
+	}
+	return out
+}
+
+func (a *analysis) addWeb(h int, s *sign, v visitor, signs int, grade incident.Grade) {
+	w := a.cfg.w
+	score := 0.0
+	var rs []incident.Reason
+	plus(&score, &rs, w.Bias, incident.Prior)
+	plus(&score, &rs, w.DestSign, incident.DestSign, "sign", s.what, "after_s", decimal(round(float64(s.t-v.first)/1e9, 1)))
+	plus(&score, &rs, w.Alert*float64(max(s.level, detect.Low)), incident.AlertOnEdge, "alert", s.what, "level", s.level.String())
+	plus(&score, &rs, 0, incident.RequestsBeforeSigns, "signs", itoa(int64(v.signs)), "of", itoa(int64(signs)), "requests", itoa(int64(v.requests)))
+	x := via{kind: "web", contact: v.contact, channel: -1, tunnel: -1, port: 80, proto: 6, t: v.first, orig: v.first, grade: grade, reasons: rs, evidence: v.at, capable: true, finding: s}
+	if v.contact >= 0 {
+		c := &a.contacts[v.contact]
+		x.port, x.proto, x.unc = c.port, c.proto, c.unc
+	} else if s.port != 0 {
+		x.port = s.port
+	}
+	a.addMove(attackpath.Move{From: v.src, To: h, T: v.first, Unc: x.unc, Score: score, Entry: a.hosts.List[v.src].External}, x)
+}
+
+// policies adds moves by group policy: a policy was written on a domain
+// controller, and afterwards machines that had just read from its SYSVOL made
+// the same task or service without anybody logged on. Two facts imply the move;
+// no record shows it.
+func (a *analysis) policies() {
+	type change struct {
+		dc int
+		m  hostMark
+	}
+	var changes []change
+	for _, h := range slices.Sorted(maps.Keys(a.hostMarks)) {
+		for _, m := range a.hostMarks[h] {
+			if m.label == fact.PolicyChanged {
+				changes = append(changes, change{h, m})
+			}
+		}
+	}
+	if len(changes) == 0 {
+		return
+	}
+	reads := map[pair][]int64{} // when a host spoke to a domain controller's shares
+	dcs := map[int]bool{}
+	for _, c := range changes {
+		dcs[c.dc] = true
+	}
+	for i := range a.contacts {
+		if c := &a.contacts[i]; dcs[c.dst] && (c.kind == "smb" || c.kind == "logon") && !c.refused {
+			reads[pair{c.src, c.dst}] = append(reads[pair{c.src, c.dst}], c.times...)
+		}
+	}
+	for p, l := range reads {
+		slices.Sort(l)
+		reads[p] = l
+	}
+	type made struct {
+		host int
+		m    hostMark
+		c    change
+	}
+	by := map[string][]made{}
+	old := map[string]bool{} // tasks that were made before any change of policy
+	for _, h := range slices.Sorted(maps.Keys(a.hostMarks)) {
+		for _, m := range a.hostMarks[h] {
+			if m.label != fact.TaskNew && m.label != fact.PolicyApplied {
+				continue
+			}
+			if _, remote := a.sessionFrom[sessionKey{h, m.m.Sess}]; remote && m.m.Sess != 0 {
+				continue
+			}
+			at := -1
+			for i, c := range changes {
+				if c.dc != h && c.m.t <= m.t && m.t-c.m.t <= dayNS {
+					at = i
+				}
+			}
+			if at < 0 {
+				old[m.detail] = true
+				continue
+			}
+			if dc, ok := a.readBefore(reads, h, m.t, changes[at].dc, dcs); ok {
+				c := changes[at]
+				if dc != c.dc { // another controller replicated it
+					c.dc = dc
+				}
+				by[m.detail] = append(by[m.detail], made{h, m, c})
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		list := by[name]
+		hosts := map[int]bool{}
+		for _, x := range list {
+			hosts[x.host] = true
+		}
+		if len(hosts) < 2 || old[name] {
+			continue
+		}
+		done := map[int]bool{}
+		for _, x := range list {
+			if done[x.host] {
+				continue
+			}
+			done[x.host] = true
+			a.addPolicy(x.host, x.c.dc, x.m, x.c.m, name, len(hosts))
+		}
+	}
+}
+
+// readBefore finds the controller that h read from just before t; the changed
+// one is asked first.
+func (a *analysis) readBefore(reads map[pair][]int64, h int, t int64, first int, dcs map[int]bool) (int, bool) {
+	order := append([]int{first}, slices.Sorted(maps.Keys(dcs))...)
+	for _, dc := range order {
+		l := reads[pair{h, dc}]
+		k, _ := slices.BinarySearch(l, t+int64(time.Second))
+		if k > 0 && t-l[k-1] <= int64(10*time.Minute) {
+			return dc, true
+		}
+	}
+	return 0, false
+}
+
+func (a *analysis) addPolicy(h, dc int, m, change hostMark, name string, hosts int) {
+	w := a.cfg.w
+	score := 0.0
+	var rs []incident.Reason
+	plus(&score, &rs, w.Bias, incident.Prior)
+	plus(&score, &rs, w.RemoteExec, incident.PolicyPush, "what", name, "hosts", itoa(int64(hosts)), "policy", change.detail, "changed", stamp(change.t))
+	if f := round(w.FirstPair*scale(float64(m.t-a.first)/float64(dayNS)), 2); f > 0 {
+		plus(&score, &rs, f, incident.FirstTimeTask, "what", name)
+	}
+	if t, ok := a.badSince[dc]; ok && t <= change.t {
+		plus(&score, &rs, w.SourceBad, incident.SourceBad, "since", stamp(t))
+	}
+	for i := range a.signs[h] {
+		if s := &a.signs[h][i]; s.anchor && s.t >= m.t && s.t-m.t <= dayNS {
+			plus(&score, &rs, w.DestSign, incident.DestSign, "sign", s.what, "after_s", decimal(round(float64(s.t-m.t)/1e9, 1)))
+			break
+		}
+	}
+	v := via{kind: "gpo", contact: -1, channel: -1, tunnel: -1, t: m.t, orig: m.m.First, grade: incident.Inferred, reasons: rs, capable: true, user: change.user}
+	for _, e := range m.m.Earliest {
+		v.evidence = keepAt(v.evidence, e)
+	}
+	v.evidence = keepAt(v.evidence, change.m.Earliest[0])
+	a.addMove(attackpath.Move{From: dc, To: h, T: m.t, Score: score}, v)
+}

@@ -1,0 +1,156 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"time"
+
+	"citywall/incident/attackpath"
+	"citywall/incident/fact"
+)
+
+const dayNS = int64(24 * time.Hour)
+
+// past is what a contact's own history was when it began.
+type past struct {
+	days    float64 // days of log before it
+	pair    int     // earlier days with the same source, destination, account and kind
+	kind    int     // earlier days on which the source used the kind at all
+	habit   int     // earlier days on which the source and account used the kind
+	targets int     // destinations that they had used it on, on earlier days
+	lone    bool    // no other host does this to the destination
+}
+
+// history is how usual things are.
+type history struct {
+	past   []past // by index of contacts
+	days   int    // whole days of the clean period
+	from   int64
+	rarity *attackpath.Rarity
+}
+
+// tally counts days on which something happened before the current one.
+type tally struct {
+	day    int64
+	active bool
+	before int
+	dsts   map[int]bool
+	had    int // destinations known before today
+}
+
+func (t *tally) on(day int64, dst int) (before, targets int) {
+	if t.active && day > t.day {
+		t.before++
+		t.had = len(t.dsts)
+	}
+	if !t.active || day > t.day {
+		t.day, t.active = day, true
+	}
+	before, targets = t.before, t.had
+	if t.dsts == nil {
+		t.dsts = map[int]bool{}
+	}
+	t.dsts[dst] = true
+	return before, targets
+}
+
+type quadKey struct {
+	src, dst int
+	user     string
+	kind     string
+}
+
+// remember walks the contacts in order of time and notes what was usual when
+// each began. Only what came before counts, so that an intruder's later habits
+// do not excuse his first move.
+func (a *analysis) remember() {
+	h := &history{past: make([]past, len(a.contacts))}
+	a.history = h
+	pairs, kinds, habits := map[quadKey]*tally{}, map[quadKey]*tally{}, map[quadKey]*tally{}
+	sources := map[quadKey]int{} // the one source, or -1 for several
+	get := func(m map[quadKey]*tally, k quadKey) *tally {
+		t := m[k]
+		if t == nil {
+			t = &tally{}
+			m[k] = t
+		}
+		return t
+	}
+	for i := range a.contacts {
+		c := &a.contacts[i]
+		day, user := a.day(c.first), c.user.Name
+		p := &h.past[i]
+		p.days = float64(c.first-a.first) / float64(dayNS)
+		if c.refused {
+			continue
+		}
+		p.pair, _ = get(pairs, quadKey{c.src, c.dst, user, c.what()}).on(day, c.dst)
+		p.kind, _ = get(kinds, quadKey{src: c.src, kind: c.what()}).on(day, c.dst)
+		p.habit, p.targets = get(habits, quadKey{src: c.src, user: user, kind: c.what()}).on(day, c.dst)
+		k := quadKey{dst: c.dst, kind: c.what()}
+		if old, ok := sources[k]; !ok {
+			sources[k] = c.src
+		} else if old != c.src {
+			sources[k] = -1
+		}
+	}
+	for i := range a.contacts {
+		c := &a.contacts[i]
+		h.past[i].lone = sources[quadKey{dst: c.dst, kind: c.what()}] == c.src
+	}
+	a.cleanPeriod()
+}
+
+// what is the kind that habits are counted by; ports of other services are
+// kinds of their own.
+func (c *contact) what() string {
+	if c.kind == "other" || c.kind == "web" {
+		return c.kind + itoa(int64(c.port))
+	}
+	return c.kind
+}
+
+// day is the number of the local day.
+func (a *analysis) day(t int64) int64 {
+	_, off := time.Unix(0, t).In(a.cfg.zone).Zone()
+	return (t + int64(off)*1e9) / dayNS
+}
+
+// cleanPeriod counts rarity over the baseline of attackpath.md §4.2: before the
+// earliest anchor minus 14 days, else the whole log without its last 72 h.
+func (a *analysis) cleanPeriod() {
+	h := a.history
+	end := a.last - int64(72*time.Hour)
+	if t := a.earliestImpact(); t != 0 && t-14*dayNS > a.first+7*dayNS {
+		end = t - 14*dayNS
+	}
+	h.from = max(a.first, end-attackpath.MaxDays*dayNS)
+	h.days = int(max(0, (end-h.from)/dayNS))
+	h.rarity = attackpath.NewRarity(h.days)
+	for i := range a.contacts {
+		if c := &a.contacts[i]; !c.refused && c.first < end {
+			h.rarity.Add(c.src, c.dst, c.user.Name, c.what(), int((c.first-h.from)/dayNS))
+		}
+	}
+	h.rarity.Close()
+}
+
+// earliestImpact is the first finding that ends an attack, 0 for none.
+func (a *analysis) earliestImpact() int64 {
+	for _, b := range a.bursts {
+		if b.Meaning.Anchor {
+			return b.First
+		}
+	}
+	return 0
+}
+
+// sensorName names who wrote a row, for the reader.
+func (a *analysis) sensorName(id fact.ID) string {
+	s, ok := a.st.SourceOf(id)
+	if !ok {
+		return ""
+	}
+	return s.Name
+}

@@ -1,0 +1,297 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package correlate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"citywall/incident/attackpath"
+)
+
+// thread is one intrusion: the hosts that belong to it, since when, and the
+// moves that lead there.
+type thread struct {
+	root    int           // host entered first, -1 for a covert thread without one
+	began   int64         // when
+	open    bool          // no move explains how
+	comp    map[int]int64 // hosts under foreign control, and since when at the latest
+	touched map[int]int64 // reached by weaker moves
+	moves   map[int]bool  // by index of analysis.moves
+	entries []int         // moves of Entry that start a path, by time
+	others  [][]int       // next best paths to the first anchor
+	covert  *covert
+	anomaly bool // no detection: the anomalous edges themselves
+}
+
+// seed is where a backward search starts: a host that is under foreign control.
+type seed struct {
+	host   int
+	t      int64
+	impact bool
+	paths  []attackpath.Path
+}
+
+// trace searches backwards from every seed, gathers the paths that share hosts
+// or outside addresses, and walks forward from where each gathering begins.
+func (a *analysis) trace() {
+	a.settle()
+	g := attackpath.NewGraph(a.moves, a.cfg.w)
+	seeds := a.seeds()
+	for i := range seeds {
+		s := &seeds[i]
+		s.paths = g.Search(attackpath.Anchor{Host: s.host, T: s.t + int64(5*time.Second)})
+	}
+	groups := a.gather(seeds)
+	for n := 0; n < len(groups); {
+		t := a.thread(g, seeds, groups[n])
+		if k := a.meets(t); k >= 0 { // two beginnings lead to the same hosts: one intrusion
+			groups[n] = slices.Sorted(slices.Values(append(groups[n], groups[k]...)))
+			groups = slices.Delete(groups, k, k+1)
+			a.threads, n = a.threads[:0], 0
+			continue
+		}
+		a.threads = append(a.threads, t)
+		n++
+	}
+	a.threads = slices.DeleteFunc(a.threads, func(t *thread) bool { return !a.enough(t) })
+	for _, t := range a.threads {
+		a.reachable(g, t)
+	}
+	for i := range a.covert {
+		c := &a.covert[i]
+		if a.claimed(c) {
+			continue
+		}
+		t := &thread{root: c.host, began: c.first, open: true, comp: map[int]int64{c.host: cmp.Or(c.first, c.last)}, moves: map[int]bool{}, covert: c}
+		a.threads = append(a.threads, t)
+	}
+	slices.SortStableFunc(a.threads, func(x, y *thread) int { return cmp.Or(cmp.Compare(x.began, y.began), cmp.Compare(x.root, y.root)) })
+}
+
+// settle puts the moves into an order that depends on nothing but themselves.
+func (a *analysis) settle() {
+	order := make([]int, len(a.moves))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(x, y int) int {
+		m, n := &a.moves[x], &a.moves[y]
+		v, u := &a.via[x], &a.via[y]
+		return cmp.Or(cmp.Compare(m.T, n.T), cmp.Compare(m.From, n.From), cmp.Compare(m.To, n.To), cmp.Compare(v.kind, u.kind), cmp.Compare(v.port, u.port), cmp.Compare(n.Score, m.Score))
+	})
+	moves, vias := make([]attackpath.Move, len(order)), make([]via, len(order))
+	for n, i := range order {
+		moves[n], vias[n] = a.moves[i], a.via[i]
+	}
+	a.moves, a.via = moves, vias
+}
+
+// seeds are the hosts under foreign control, each at its end point: the
+// earliest anchor, else the first bad moment.
+func (a *analysis) seeds() []seed {
+	var out []seed
+	for _, h := range slices.Sorted(maps.Keys(a.badSince)) {
+		s := seed{host: h, t: a.badSince[h]}
+		for i := range a.signs[h] {
+			if x := &a.signs[h][i]; x.anchor && x.compromise {
+				s.t, s.impact = max(s.t, x.t), true
+				break
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// gather unites seeds whose best paths share a host or an outside address.
+func (a *analysis) gather(seeds []seed) [][]int {
+	parent := make([]int, len(seeds))
+	for i := range parent {
+		parent[i] = i
+	}
+	var find func(int) int
+	find = func(i int) int {
+		if parent[i] != i {
+			parent[i] = find(parent[i])
+		}
+		return parent[i]
+	}
+	hosts := map[int]int{} // host or outside address: a seed
+	join := func(key, i int) {
+		if j, ok := hosts[key]; ok {
+			parent[find(i)] = find(j)
+			return
+		}
+		hosts[key] = i
+	}
+	for i := range seeds {
+		join(seeds[i].host, i)
+		for _, m := range seeds[i].paths[0].Moves {
+			join(a.moves[m].From, i)
+			join(a.moves[m].To, i)
+		}
+	}
+	for i := range a.channels { // the same control channel is the same hand
+		if x := &a.channels[i]; x.anomalous {
+			if j, ok := hosts[x.src]; ok {
+				join(x.dst, j)
+			}
+		}
+	}
+	groups := map[int][]int{}
+	for i := range seeds {
+		groups[find(i)] = append(groups[find(i)], i)
+	}
+	out := slices.Collect(maps.Values(groups))
+	slices.SortFunc(out, func(x, y []int) int { return cmp.Compare(x[0], y[0]) })
+	return out
+}
+
+// thread walks one gathering forward.
+func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *thread {
+	t := &thread{root: -1, comp: map[int]int64{}, touched: map[int]int64{}, moves: map[int]bool{}}
+	onPath := map[int]bool{}
+	from := map[int]int64{}
+	first := -1
+	for _, i := range group {
+		s := &seeds[i]
+		p := s.paths[0]
+		for _, m := range p.Moves {
+			onPath[m] = true
+		}
+		start := a.badSince[p.First]
+		if !p.Open && len(p.Moves) > 0 {
+			start = a.moves[p.Moves[0]].T
+			t.entries = append(t.entries, p.Moves[0])
+		} else if len(p.Moves) > 0 {
+			m := a.moves[p.Moves[0]].T
+			if b, ok := a.badSince[p.First]; !ok || m < b {
+				start = m
+			}
+		}
+		if old, ok := from[p.First]; !ok || start < old {
+			from[p.First] = start
+		}
+		if first < 0 || s.impact && !seeds[first].impact || s.impact == seeds[first].impact && s.t < seeds[first].t {
+			first = i
+		}
+	}
+	t.comp = g.Reach(from, func(i int, since int64) bool {
+		return onPath[i] || a.via[i].capable && a.moves[i].Score >= a.cfg.w.Hop
+	})
+	for _, i := range group { // a seed that no accepted move reaches stays a seed
+		if _, ok := t.comp[seeds[i].host]; !ok {
+			t.comp[seeds[i].host] = a.badSince[seeds[i].host]
+		}
+	}
+	for h, since := range t.comp { // a host's own earlier signs count
+		if b, ok := a.badSince[h]; ok && b < since && since-b < int64(a.cfg.p.Course) {
+			t.comp[h] = b
+		}
+	}
+	for i := range a.moves {
+		m := &a.moves[i]
+		since, ok := t.comp[m.From]
+		_, into := t.comp[m.To]
+		switch {
+		case m.Entry && slices.Contains(t.entries, i):
+			t.moves[i] = true
+		case !m.Entry && ok && into && m.T+m.Unc >= since && (onPath[i] || a.via[i].capable && m.Score >= a.cfg.w.Hop):
+			t.moves[i] = true
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(t.comp)) {
+		if t.root < 0 || t.comp[h] < t.comp[t.root] {
+			t.root = h
+		}
+	}
+	t.began = t.comp[t.root]
+	slices.SortFunc(t.entries, cmp.Compare[int])
+	t.entries = slices.Compact(t.entries)
+	t.open = true
+	for _, i := range t.entries {
+		if a.moves[i].To == t.root && a.moves[i].T <= t.began+a.moves[i].Unc {
+			t.open = false
+		}
+	}
+	for _, p := range seeds[first].paths[1:] {
+		if len(p.Moves) > 0 {
+			t.others = append(t.others, p.Moves)
+		}
+	}
+	return t
+}
+
+// meets returns the earlier thread that holds a host of t, -1 for none.
+func (a *analysis) meets(t *thread) int {
+	for k, o := range a.threads {
+		for h := range t.comp {
+			if _, ok := o.comp[h]; ok {
+				return k
+			}
+		}
+	}
+	return -1
+}
+
+// enough reports whether a gathering amounts to an incident: a sign that says
+// so, or anomalous edges that add up.
+func (a *analysis) enough(t *thread) bool {
+	for h := range t.comp {
+		for i := range a.signs[h] {
+			if s := &a.signs[h][i]; s.compromise && s.observer == "" {
+				return true
+			}
+		}
+	}
+	for h := range t.comp {
+		for i := range a.signs[h] {
+			if _, ok := a.addsUp(a.signs[h][:i+1]); ok {
+				return true
+			}
+		}
+	}
+	t.anomaly = true
+	sum, edges := 0.0, 0
+	for i := range a.channels {
+		if x := &a.channels[i]; x.anomalous {
+			if _, ok := t.comp[x.src]; ok {
+				sum, edges = sum+x.score, edges+1
+			}
+		}
+	}
+	for i := range t.moves {
+		if !a.moves[i].Entry {
+			sum, edges = sum+a.moves[i].Score, edges+1
+		}
+	}
+	return sum >= a.cfg.p.Edges && edges >= 2
+}
+
+// reachable lists the hosts that the thread could have touched: reached in time
+// by a move that is unusual, though it is not held to be part of it.
+func (a *analysis) reachable(g *attackpath.Graph, t *thread) {
+	got := g.Reach(t.comp, func(i int, since int64) bool {
+		return a.via[i].capable && a.moves[i].Score > a.cfg.w.Bias && a.moves[i].T <= a.last
+	})
+	for h, at := range got {
+		if _, ok := t.comp[h]; !ok {
+			t.touched[h] = at
+		}
+	}
+}
+
+// claimed reports that a covert matter belongs to a thread that has its host
+// since before it began.
+func (a *analysis) claimed(c *covert) bool {
+	for _, t := range a.threads {
+		if since, ok := t.comp[c.host]; ok && t.covert == nil && since <= cmp.Or(c.first, c.last) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package patientzero
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"citywall/incident"
+)
+
+// Facts are what the interval rests on. Zero times are unknown.
+type Facts struct {
+	Host      string
+	Addr      netip.Addr
+	LogsBegin time.Time // of the sources that see the host
+	FirstBad  time.Time
+	Bad       incident.Reason
+	Evidence  []incident.Pointer
+
+	Attempts     int       // refused or failed before the first bad moment
+	AttemptFirst time.Time // when they began
+	LastGood     time.Time // last ordinary record of the host before anything of the incident
+	Stopped      bool      // the first bad moment is the end of something that had been running
+	Quiet        time.Duration
+}
+
+// Interval returns the statement.
+func Interval(f Facts) incident.FirstCompromise {
+	out := incident.FirstCompromise{
+		Host: f.Host, Addr: f.Addr, Latest: f.FirstBad, LogsBegin: f.LogsBegin, FirstBad: f.Bad, Evidence: f.Evidence,
+	}
+	quietUntil := f.FirstBad
+	if !f.AttemptFirst.IsZero() && f.AttemptFirst.Before(quietUntil) {
+		quietUntil = f.AttemptFirst
+	}
+	quiet := quietUntil.Sub(f.LogsBegin)
+	switch {
+	case f.Stopped:
+		out.LowerOpen = true
+		out.KnownGood = reason(incident.RanBefore, "time", stamp(f.FirstBad))
+	case quiet < f.Quiet:
+		out.LowerOpen = true
+		out.KnownGood = reason(incident.LogsBeginAt, "time", stamp(f.LogsBegin), "before_s", seconds(f.FirstBad.Sub(f.LogsBegin)))
+	case !f.AttemptFirst.IsZero() && f.AttemptFirst.Before(f.FirstBad):
+		out.Earliest = f.AttemptFirst
+		out.KnownGood = reason(incident.OnlyAttempts, "until", stamp(f.AttemptFirst), "attempts", strconv.Itoa(f.Attempts))
+	default:
+		out.Earliest = quietUntil
+		if !f.LastGood.IsZero() && f.LastGood.Before(quietUntil) {
+			out.Earliest = f.LastGood
+		}
+		out.KnownGood = reason(incident.QuietBefore, "days", strconv.FormatFloat(quiet.Hours()/24, 'f', 1, 64), "until", stamp(out.Earliest))
+	}
+	return out
+}
+
+func reason(code string, pairs ...string) incident.Reason {
+	r := incident.Reason{Code: code, Args: map[string]string{}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		r.Args[pairs[i]] = pairs[i+1]
+	}
+	return r
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) }
