@@ -14,24 +14,28 @@ import (
 )
 
 // hospital is an intrusion of the kind Taiwanese hospitals met in 2025: a weak
-// account at the VPN, a terminal server where an administrator had left his
-// credentials, the domain controller, antivirus ended by a signed driver, and a
-// group policy that gives every machine a task to encrypt itself in the night.
+// account at the VPN, a machine where an administrator had left his credentials
+// (the vendors' terminal server, or a desk), the domain controller, antivirus
+// ended by a signed driver, and a group policy that gives every machine a task
+// to encrypt itself in the night.
 //
-//	outside --vpn--> pool address --rdp--> hos-ts01 --c2--> outside
-//	hos-ts01 --rdp--> hos-dc01     --gpo--> many
-//	hos-ts01 --service--> hos-fs01 --exfiltration--> outside
+//	outside --vpn--> pool address --rdp--> entry --c2--> outside
+//	entry --rdp--> hos-dc01     --gpo--> many
+//	entry --service--> hos-fs01 --exfiltration--> outside
 //	hos-dc01 --winrm--> hos-bak01
 func hospital(g *stage) {
 	c, s, h := g.c, g.s, g.c.Hospital
-	vendor := vendorOf(c)
+	vendor, ts := weakness(c, g.seed)
 	admin := h.Domain.Admins[0]
-	ts, dc, fs, bak := c.Srv.Terminal, h.Domain.DCs[0], h.File, h.Backup
+	dc, fs, bak := h.Domain.DCs[0], h.File, h.Backup
 	caller := act.End{Addr: g.outsider()}
 	inner := act.End{Addr: netip.AddrFrom4([4]byte{10, 254, 3, byte(40 + g.r.IntN(150))})}
 	ch := g.newChannel()
 	vault := act.End{Addr: g.outsider()}
-	k := kit{".hunter", "Decryption Instructions.txt"}
+	k := kit{"." + g.word(6), "Decryption Instructions.txt"}
+	if g.r.IntN(2) == 0 {
+		k = kit{".hunter", "README_RESTORE.txt"}
+	}
 	implant := fmt.Sprintf(`C:\Users\Public\Libraries\%s.exe`, g.word(6))
 	remote := act.Remote{Account: admin, Src: act.On(ts)}
 	finale := g.begin.Add(g.dwell)
@@ -57,7 +61,7 @@ func hospital(g *stage) {
 		g.truth.Entry = TruthEntry{Host: ts.Key(), Addr: ts.Addr, Time: seen, Kind: "vpn", Vector: vendor.String(), External: caller.Addr}
 	})
 
-	// At home on the terminal server.
+	// At home on the first machine.
 	var shell act.Proc
 	g.at(g.when(0.03), func(r *rand.Rand, t time.Time) {
 		shell, _ = s.Start(r, t, in, act.Running(in, act.Explorer), act.Cmd, `"C:\Windows\system32\cmd.exe"`)
@@ -130,7 +134,7 @@ func hospital(g *stage) {
 		g.step(seen, dc, "persistence", "T1484.001")
 	})
 	task := "SystemHealthCheck"
-	for _, x := range g.victims() {
+	for _, x := range g.victims(ts) {
 		applied := edited.Add(2*time.Minute + time.Duration(g.r.Float64()*0.85*float64(finale.Sub(edited)-3*time.Minute)))
 		files := 70 + g.r.IntN(60)
 		starts := finale.Add(seconds(40 * g.r.Float64()))
@@ -164,14 +168,32 @@ func hospital(g *stage) {
 // vendorOf returns the maintenance company's account of a city.
 func vendorOf(c *city.City) *city.Account { return c.NewVendor("v-ris", 1999) }
 
+// weakness is the account whose password is weak, and the machine it leads to,
+// on which an administrator works every day: for two seeds in three the
+// vendors' terminal server, else somebody's desk. It is so whether anybody
+// makes use of it or not.
+func weakness(c *city.City, seed uint64) (*city.Account, *city.Host) {
+	r := rand.New(rand.NewPCG(seed, 0x3eac))
+	if r.IntN(3) == 0 {
+		for range 50 {
+			a := c.Hospital.People[r.IntN(len(c.Hospital.People))]
+			admin := a == c.Hospital.Domain.Admins[0].Self || a == c.Hospital.Domain.Admins[1].Self
+			if a.Shift == city.Office && a.Home.Always && a.Home.Sysmon && !admin {
+				return a, a.Home
+			}
+		}
+	}
+	return vendorOf(c), c.Srv.Terminal
+}
+
 // victims are the machines of the hospital that the policy reaches: those that
 // are on at night, up to a few hundred, and four servers. The second domain
 // controller, the backup server and the jump host are in another part of the
 // directory.
-func (g *stage) victims() []*city.Host {
+func (g *stage) victims(entry *city.Host) []*city.Host {
 	var pcs []*city.Host
 	for _, h := range sysmonHosts(g.c.Hospital.PCs) {
-		if h.Always {
+		if h.Always && h != entry {
 			pcs = append(pcs, h)
 		}
 	}

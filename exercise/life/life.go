@@ -30,15 +30,16 @@ type Actor struct {
 
 // Plan is what the actors need to know.
 type Plan struct {
-	Scene  *act.Scene
-	Seed   uint64
-	Begin  time.Time
-	End    time.Time
-	Attack time.Time     // evening of the attack; the weekly sweep falls on it, by chance
-	Rate   float64       // 1 is an ordinary day; less thins out everything that people do
-	Vendor *city.Account // hospital maintenance company
-	Down   func(h *city.Host, t time.Time) bool
-	actors []Actor
+	Scene    *act.Scene
+	Seed     uint64
+	Begin    time.Time
+	End      time.Time
+	Attack   time.Time     // evening of the attack; the weekly sweep falls on it, by chance
+	Rate     float64       // 1 is an ordinary day; less thins out everything that people do
+	Vendor   *city.Account // hospital maintenance company
+	Serviced *city.Host    // hospital machine that its administrator looks after every day
+	Down     func(h *city.Host, t time.Time) bool
+	actors   []Actor
 }
 
 // taipei is where people's clocks are.
