@@ -214,16 +214,16 @@ func TestMovesAndLock(t *testing.T) {
 	way := map[incident.State][]incident.State{incident.New: nil, incident.Triaged: {incident.Triaged}, incident.Contained: {incident.Contained}, incident.Closed: {incident.Closed}}
 	for _, from := range States() {
 		for _, to := range States() {
-			s := begin(t)
-			save(t, s, chain("i", detect.High, "b1", "b2"))
-			r := get(t, s, "i")
+			id := string(from) + string(to)
+			save(t, s, chain(id, detect.High, id+"1", id+"2"))
+			r := get(t, s, id)
 			for _, w := range way[from] {
 				var err error
-				if r, err = s.SetState(ctx, "chen", "i", r.Version, w, "so it is"); err != nil {
+				if r, err = s.SetState(ctx, "chen", id, r.Version, w, "so it is"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			_, err := s.SetState(ctx, "chen", "i", r.Version, to, "because")
+			_, err := s.SetState(ctx, "chen", id, r.Version, to, "because")
 			if ok := allowed[string(from)+">"+string(to)]; (err == nil) != ok || err != nil && !fault.Is(err, fault.Invalid) {
 				t.Errorf("%s to %s: %v", from, to, err)
 			}
