@@ -25,6 +25,9 @@
 // by this move is to say that the others were harmless, and to stop at a host
 // is to say that whatever came in there was. So a path is carried on exactly
 // while it is more likely that the next move belongs to it than not.
+// A path may also join another: begin at a host that is known to be lost by
+// then, at no cost.
+//
 // A call to the outside (Move.Effect) may begin a path, as the first thing seen,
 // but needs no explanation where another move explains it.
 //

@@ -29,8 +29,9 @@ type Anchor struct {
 // Path is a way to an anchor.
 type Path struct {
 	Moves []int // indices of moves, in order of time; empty when it starts at the anchor
-	First int   // the host that was entered first: the anchor's own, or the first move's To
+	First int   // the host that was entered first: the anchor's own, or the first move's To; where a path joins another, the host it joins at
 	Open  bool  // begins inside, without a move that explains it
+	Joins bool  // begins at a host that was already lost; how, that host's own paths say
 	Cost  float64
 }
 
@@ -131,8 +132,10 @@ func (g *Graph) left(conts []cont, way, h int, t int64, from int) float64 {
 var least = -math.Log(0.05)
 
 // Search returns up to Weights.K paths to a, the cheapest first, distinct in
-// their hosts.
-func (g *Graph) Search(a Anchor) []Path {
+// their hosts. lost says since when other hosts are known to be in the
+// intruder's hands: a path may begin at one of them without further cost, so
+// that what is odd about the common part of many paths is weighed once.
+func (g *Graph) Search(a Anchor, lost map[int]int64) []Path {
 	moves, w := g.moves, g.w
 	conts := []cont{{move: -1, next: -1, t: a.T, host: a.Host}}
 	best := map[int][]int{a.Host: {0}} // host: indices into conts
@@ -151,15 +154,18 @@ func (g *Graph) Search(a Anchor) []Path {
 			x.cost = n.cost + cost(m.Score) + w.Dwell*math.Log1p(math.Max(0, float64(n.t-m.T)/hourNS)) + g.left(conts, c, m.To, n.t+n.unc, m.From)
 			conts = append(conts, x)
 			if m.Entry {
-				starts = append(starts, start{len(conts) - 1, false})
+				starts = append(starts, start{len(conts) - 1, entered})
 				continue
+			}
+			if since, ok := lost[m.From]; ok && since <= m.T+m.Unc {
+				starts = append(starts, start{len(conts) - 1, joined})
 			}
 			best[m.From] = admit(conts, best[m.From], len(conts)-1, w.K)
 		}
 	}
 	for _, list := range best {
 		for _, c := range list {
-			starts = append(starts, start{c, true})
+			starts = append(starts, start{c, open})
 		}
 	}
 	return g.choose(conts, starts)
@@ -167,8 +173,17 @@ func (g *Graph) Search(a Anchor) []Path {
 
 type start struct {
 	cont int
-	open bool
+	how  how
 }
+
+// how a path begins.
+type how uint8
+
+const (
+	open    how = iota // unexplained
+	entered            // from outside
+	joined             // at a host that is lost already
+)
 
 func onWay(conts []cont, c, host int) bool {
 	for ; c >= 0; c = conts[c].next {
@@ -220,14 +235,15 @@ func (g *Graph) choose(conts []cont, starts []start) []Path {
 	moves, w := g.moves, g.w
 	paths := make([]Path, 0, len(starts))
 	for _, s := range starts {
-		p := Path{Open: s.open, Cost: conts[s.cont].cost}
+		p := Path{Open: s.how == open, Joins: s.how == joined, Cost: conts[s.cont].cost}
 		for c := s.cont; conts[c].move >= 0; c = conts[c].next {
 			p.Moves = append(p.Moves, conts[c].move)
 		}
 		p.First = conts[s.cont].host
-		if !s.open {
+		switch s.how {
+		case entered:
 			p.First = moves[p.Moves[0]].To
-		} else {
+		case open:
 			p.Cost += w.Open + g.left(conts, s.cont, p.First, conts[s.cont].t+conts[s.cont].unc, -1)
 		}
 		paths = append(paths, p)
@@ -249,7 +265,7 @@ func (g *Graph) choose(conts []cont, starts []start) []Path {
 
 // sameWay reports whether two paths visit the same hosts in the same order.
 func sameWay(moves []Move, p, q Path) bool {
-	if len(p.Moves) != len(q.Moves) || p.First != q.First {
+	if len(p.Moves) != len(q.Moves) || p.First != q.First || p.Joins != q.Joins {
 		return false
 	}
 	for i := range p.Moves {

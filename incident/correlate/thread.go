@@ -43,7 +43,7 @@ func (a *analysis) trace() {
 	seeds := a.seeds()
 	for i := range seeds {
 		s := &seeds[i]
-		s.paths = g.Search(attackpath.Anchor{Host: s.host, T: s.t + int64(5*time.Second)})
+		s.paths = g.Search(attackpath.Anchor{Host: s.host, T: s.t + int64(5*time.Second)}, a.badSince)
 	}
 	groups := a.gather(seeds)
 	for n := 0; n < len(groups); {
@@ -163,6 +163,12 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		for _, m := range p.Moves {
 			onPath[m] = true
 		}
+		if first < 0 || s.impact && !seeds[first].impact || s.impact == seeds[first].impact && s.t < seeds[first].t {
+			first = i
+		}
+		if p.Joins {
+			continue // it begins where another path has come by then
+		}
 		start := a.badSince[p.First]
 		if !p.Open && len(p.Moves) > 0 {
 			start = a.moves[p.Moves[0]].T
@@ -176,8 +182,12 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		if old, ok := from[p.First]; !ok || start < old {
 			from[p.First] = start
 		}
-		if first < 0 || s.impact && !seeds[first].impact || s.impact == seeds[first].impact && s.t < seeds[first].t {
-			first = i
+	}
+	if len(from) == 0 { // they join each other in a ring: the earliest begins
+		for _, i := range group {
+			if h := seeds[i].host; len(from) == 0 || a.badSince[h] < from[slices.Sorted(maps.Keys(from))[0]] {
+				from = map[int]int64{h: a.badSince[h]}
+			}
 		}
 	}
 	t.comp = g.Reach(from, func(i int, since int64) bool {
