@@ -33,7 +33,7 @@ func finding(s incident.StepEvent) detect.Finding {
 	}
 	f := detect.Finding{
 		Realm: asset.City, Agency: "hospital",
-		Rule: detect.Rule{ID: "cw-" + strings.ReplaceAll(strings.ToLower(s.Technique), ".", "-"), Title: s.What, Author: "The Citywall Authors",
+		Rule: detect.Rule{ID: "cw-" + string(s.Step) + "-" + strings.ReplaceAll(strings.ToLower(s.Technique), ".", "-"), Title: s.What, Author: "The Citywall Authors",
 			Hash: fmt.Sprintf("%064x", len(s.What)*7919), File: "windows/" + string(s.Step) + ".yml", Level: level, Status: "stable"},
 		Meaning: detect.Meaning{Step: s.Step, Technique: s.Technique, Compromise: level >= detect.High, Anchor: s.Step == detect.StepEncrypt},
 		Tags:    []string{"attack." + strings.ToLower(s.Technique)},

@@ -255,7 +255,7 @@ func (p *picture) drawStep(i int, it item) {
 	p.Tip(tip)
 	if n > 1 {
 		label := "×" + strconv.Itoa(n)
-		lw := draw.Width(label, 10.5) + 4
+		lw := draw.Width(label, 10.5) + 8 // the cross and bold figures are wider than estimated
 		p.Rect(x-9-lw/2, y-9, 18+lw, 18, draw.Class("plate"), draw.A("rx", "3"), draw.A("fill", p.ink.paper), draw.A("stroke", ink), draw.A("stroke-width", "1"))
 		p.Mark(m.shape, x-lw/2, y, 5.5, ink, p.ink.paper)
 		p.Text(x-lw/2+8, y+4, label, draw.Class("plate-text"), draw.A("font-size", "10.5"), draw.A("font-weight", "700"), draw.A("fill", ink))

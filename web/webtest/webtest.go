@@ -1,0 +1,313 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package webtest stands up the web side over real parts in a temporary
+// folder, with a city that is under attack: the hospital of incidenttest, three
+// smaller incidents, a day of ordinary records, sources that deliver and some
+// that do not, users of every role.
+//
+// It promises that what a page shows in a test came through the same stores
+// that production uses. Only tests import it.
+package webtest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"citywall/asset"
+	"citywall/audit"
+	"citywall/casework"
+	"citywall/casework/casedb"
+	"citywall/casework/docket"
+	"citywall/casework/exhibit"
+	"citywall/casework/handover"
+	"citywall/detect/detectdb"
+	"citywall/eventstore"
+	"citywall/eventstore/duck"
+	"citywall/identity"
+	"citywall/identity/identitydb"
+	"citywall/incident"
+	"citywall/incident/incidentdb"
+	"citywall/incident/incidenttest"
+	"citywall/internal/db"
+	"citywall/internal/keys"
+	"citywall/web"
+	"citywall/web/desk"
+)
+
+// Now is the moment the site shows: the encryption has just run through.
+var Now = incidenttest.At(20, "19:21:30")
+
+// Password is everybody's.
+const Password = "correct horse 7 battery"
+
+// Person is a user of the site.
+type Person struct {
+	Name     string
+	Shown    string
+	Realm    asset.Realm
+	Role     identity.Role
+	Agencies []string
+}
+
+// People has one of each role and realm.
+var People = []Person{
+	{"chen.yj", "陳怡君", asset.City, identity.SOCLead, nil},
+	{"lin.zh", "林志豪", asset.City, identity.SOCAnalyst, nil},
+	{"wu.mf", "吳美芳", asset.City, identity.AgencyAdmin, []string{"hospital"}},
+	{"hsu.admin", "許文彬", asset.City, identity.SystemAdmin, nil},
+	{"kao.audit", "高淑惠", asset.City, identity.Auditor, nil},
+	{"chang.kh", "張國華", asset.Police, identity.Investigator, nil},
+	{"huang.st", "黃世東", asset.Police, identity.Supervisor, nil},
+	{"lee.admin", "李俊傑", asset.Police, identity.SystemAdmin, nil},
+	{"tsai.audit", "蔡佩珊", asset.Police, identity.Auditor, nil},
+}
+
+// Site is a web side that serves.
+type Site struct {
+	URL      string
+	Config   web.Config
+	Handler  http.Handler
+	Incident string            // record id of the hospital's incident
+	IDs      map[string]string // engine's id → record id
+	Dir      string
+}
+
+// New stands a site up; it is taken down with the test.
+func New(t testing.TB) *Site {
+	t.Helper()
+	return Build(t, t.TempDir())
+}
+
+// Build is New in a folder of the caller's choice.
+func Build(t testing.TB, dir string) *Site {
+	t.Helper()
+	s := &Site{Dir: dir, IDs: map[string]string{}}
+	ctx := t.Context()
+	policy, err := identity.NewPolicy()
+	must(t, err)
+	inbox := filepath.Join(dir, "inbox")
+	must(t, os.MkdirAll(inbox, 0o700))
+	cityKeys, err := keys.Open(filepath.Join(dir, "keys"), "city")
+	must(t, err)
+	policeKeys, err := keys.Open(filepath.Join(dir, "keys"), "police")
+	must(t, err)
+	s.Config = web.Config{LiveEvery: 300 * time.Millisecond, Desk: desk.Config{
+		Policy: policy, Now: func() time.Time { return Now }, Version: desk.Version{Version: "test", Go: "go"}, Query: parse,
+		City:   s.city(t, ctx, cityKeys, policeKeys, inbox),
+		Police: police(t, ctx, dir, cityKeys, policeKeys, inbox),
+	}}
+	var logged bytes.Buffer
+	s.Config.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelError}))
+	t.Cleanup(func() {
+		if logged.Len() > 0 {
+			t.Errorf("the server logged errors:\n%s", logged.String())
+		}
+	})
+	s.Handler, err = web.New(s.Config)
+	must(t, err)
+	srv := httptest.NewServer(s.Handler)
+	t.Cleanup(srv.Close)
+	s.URL = srv.URL
+	return s
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// realm opens what both realms have and makes their users.
+func realm(t testing.TB, ctx context.Context, dir string, r asset.Realm, k *keys.Ring) (*db.DB, desk.Realm) {
+	t.Helper()
+	d, err := db.Open(ctx, filepath.Join(dir, string(r)+".db"))
+	must(t, err)
+	t.Cleanup(func() { d.Close() })
+	users, err := identitydb.Open(ctx, d, r, identitydb.Options{Argon2: identity.Argon2{Memory: 64, Passes: 1, Lanes: 1}})
+	must(t, err)
+	for _, p := range People {
+		if p.Realm == r {
+			_, err := users.CreateUser(ctx, identitydb.User{Name: p.Name, Shown: p.Shown, Realm: r, Role: p.Role, Agencies: p.Agencies}, Password)
+			must(t, err)
+		}
+	}
+	must(t, os.MkdirAll(filepath.Join(dir, "audit"), 0o700))
+	log, err := audit.Open(filepath.Join(dir, "audit", string(r)), r, k.Sign)
+	must(t, err)
+	t.Cleanup(func() { log.Close() })
+	return d, desk.Realm{Users: users, Audit: log}
+}
+
+func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, inbox string) *desk.City {
+	t.Helper()
+	d, side := realm(t, ctx, s.Dir, asset.City, own)
+	events, err := duck.Open(ctx, duck.Options{Dir: filepath.Join(s.Dir, "events"), MemoryLimit: "512MB", Threads: 2})
+	must(t, err)
+	t.Cleanup(func() { events.Close() })
+	must(t, events.Append(ctx, eventstore.Batch{MsgID: "seed", Events: append(incidenttest.Events(), background()...)}))
+	findings, err := detectdb.Open(ctx, d, asset.City)
+	must(t, err)
+	_, err = findings.Save(ctx, append(incidenttest.Findings(), noise()...))
+	must(t, err)
+	incidents, err := incidentdb.Open(ctx, d, asset.City)
+	must(t, err)
+	all := append([]incident.Incident{incidenttest.Hospital()}, incidenttest.Others()...)
+	_, err = incidents.Save(ctx, all)
+	must(t, err)
+	for _, in := range all {
+		r, err := incidents.Get(ctx, identity.Scope{Realm: asset.City}, in.ID)
+		must(t, err)
+		s.IDs[in.ID] = r.ID
+	}
+	s.Incident = s.IDs[all[0].ID]
+	s.progress(t, ctx, incidents, all)
+	recipient, err := police.Public().Recipient()
+	must(t, err)
+	return &desk.City{
+		Realm: side, Events: events, Findings: findings, Incidents: incidents,
+		Sources: func(context.Context) ([]desk.Source, error) { return sources(), nil },
+		Rules:   func(context.Context) (desk.Rules, error) { return rules(), nil },
+		Handover: &desk.Handover{Inbox: inbox, Export: func(ctx context.Context, w io.Writer, env handover.Envelope, c handover.Content) (handover.Manifest, error) {
+			return handover.Export(ctx, w, env, c, own.Sign, recipient)
+		}},
+	}
+}
+
+// progress gives the smaller incidents a life, so that lists show every state.
+func (s *Site) progress(t testing.TB, ctx context.Context, st *incidentdb.Store, all []incident.Incident) {
+	t.Helper()
+	move := func(in incident.Incident, owner string, to ...incident.State) {
+		r, err := st.Get(ctx, identity.Scope{Realm: asset.City}, in.ID)
+		must(t, err)
+		r, err = st.SetOwner(ctx, owner, r.ID, r.Version, owner)
+		must(t, err)
+		for _, x := range to {
+			r, err = st.SetState(ctx, owner, r.ID, r.Version, x, "密碼已重設，無登入成功紀錄")
+			must(t, err)
+		}
+	}
+	move(all[1], "lin.zh", incident.Triaged)
+	move(all[2], "chen.yj", incident.Triaged, incident.Contained)
+	move(all[3], "lin.zh", incident.Triaged, incident.Contained, incident.Closed)
+	_, err := st.AddNote(ctx, "lin.zh", s.Incident, "已電話通知醫院資訊室值班人員，核心交換器待命。\n備份主機 bk01 紀錄中斷 22 分鐘，請調閱虛擬化平台紀錄。")
+	must(t, err)
+}
+
+func police(t testing.TB, ctx context.Context, dir string, city, own *keys.Ring, inbox string) *desk.Police {
+	t.Helper()
+	d, side := realm(t, ctx, dir, asset.Police, own)
+	cases, err := casedb.Open(ctx, d, casework.Scheme{})
+	if err != nil { // TODO-PENDING
+		return &desk.Police{Realm: side, Cases: &docket.Docket{}, Vault: &exhibit.Vault{}}
+	}
+	vault, err := exhibit.Open(filepath.Join(dir, "cases"))
+	must(t, err)
+	book := &docket.Docket{Store: cases, Vault: vault}
+	trusted := []handover.Trusted{{Name: "資訊局", Key: city.Verifier()}}
+	return &desk.Police{Realm: side, Cases: book, Vault: vault, Packages: &desk.Packages{
+		Inbox: inbox,
+		Open: func(ctx context.Context, file string) (*handover.Package, error) {
+			return handover.Open(ctx, file, trusted, own.Seal)
+		},
+		Import: func(ctx context.Context, p *handover.Package, actor, owner, title string) (casework.File, error) {
+			return handover.Import(ctx, book, p, actor, owner, title)
+		},
+	}}
+}
+
+// Client is a browser without script: it keeps cookies and does not follow
+// redirects.
+func (s *Site) Client(t testing.TB) *Client {
+	t.Helper()
+	return &Client{t: t, site: s, cookies: map[string]string{}}
+}
+
+// As is a client that is signed in.
+func (s *Site) As(t testing.TB, name string) *Client {
+	t.Helper()
+	c := s.Client(t)
+	for _, p := range People {
+		if p.Name == name {
+			res := c.Post("/login", url.Values{"realm": {string(p.Realm)}, "user": {name}, "password": {Password}, "to": {"/"}})
+			if res.Status != http.StatusSeeOther {
+				t.Fatalf("sign in as %s: %d %s", name, res.Status, res.Body)
+			}
+			return c
+		}
+	}
+	t.Fatalf("nobody is called %s", name)
+	return nil
+}
+
+// Client sends requests.
+type Client struct {
+	t       testing.TB
+	site    *Site
+	cookies map[string]string
+	Lang    string
+}
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Get asks for a path.
+func (c *Client) Get(path string) Answer { return c.Do("GET", path, "", nil) }
+
+// Post sends a form.
+func (c *Client) Post(path string, form url.Values) Answer {
+	return c.Do("POST", path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+}
+
+// Send posts JSON.
+func (c *Client) Send(path, body string) Answer {
+	return c.Do("POST", path, "application/json", strings.NewReader(body))
+}
+
+// Do sends any request.
+func (c *Client) Do(method, path, kind string, body io.Reader) Answer {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.site.URL+path, body)
+	must(c.t, err)
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	if c.Lang != "" {
+		req.Header.Set("Accept-Language", c.Lang)
+	}
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	for k, v := range c.cookies {
+		req.AddCookie(&http.Cookie{Name: k, Value: v})
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	must(c.t, err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	must(c.t, err)
+	for _, ck := range res.Cookies() {
+		if ck.MaxAge < 0 {
+			delete(c.cookies, ck.Name)
+			continue
+		}
+		c.cookies[ck.Name] = ck.Value
+	}
+	return Answer{res.StatusCode, res.Header, string(b)}
+}
+
+// Cookie returns the value of a cookie.
+func (c *Client) Cookie(name string) string { return c.cookies[name] }
