@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"citywall/incident"
+	"citywall/internal/text"
 )
 
 // Status is where a case stands.
@@ -30,6 +31,9 @@ const (
 // Statuses lists them in the order of a case's life.
 func Statuses() []Status { return []Status{Open, Investigating, Suspended, Closed} }
 
+// Text returns the status for people.
+func (s Status) Text(l text.Lang) string { return text.T(l, "casework.status."+string(s)) }
+
 // SourceKind is what a case was opened from.
 type SourceKind string
 
@@ -39,6 +43,9 @@ const (
 	FromInvestigation SourceKind = "investigation" // citywall investigate --case
 	FromReport        SourceKind = "report"        // opened by hand, from a victim's report
 )
+
+// Text returns the kind of source for people.
+func (k SourceKind) Text(l text.Lang) string { return text.T(l, "casework.source."+string(k)) }
 
 // Source says where a case came from.
 type Source struct {
@@ -89,6 +96,9 @@ const (
 	ExhibitFile     ExhibitKind = "file"     // any other file
 )
 
+// Text returns the kind of exhibit for people.
+func (k ExhibitKind) Text(l text.Lang) string { return text.T(l, "casework.exhibit."+string(k)) }
+
 // Exhibit is a file that belongs to a case. It is never changed.
 type Exhibit struct {
 	ID      string      `json:"id"` // UUIDv7
@@ -121,6 +131,18 @@ type Change struct {
 	Actor string            `json:"actor"`
 	What  string            `json:"what"`
 	Args  map[string]string `json:"args,omitempty"`
+}
+
+// Text words the change.
+func (c Change) Text(l text.Lang) string {
+	pairs := []string{"actor", c.Actor}
+	for k, v := range c.Args {
+		if k == "from" || k == "to" {
+			v = Status(v).Text(l)
+		}
+		pairs = append(pairs, k, v)
+	}
+	return text.T(l, "casework.change."+c.What, pairs...)
 }
 
 // Moves returns the statuses a case may be moved to from s.

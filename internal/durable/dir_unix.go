@@ -22,3 +22,13 @@ func SyncDir(path string) error {
 	}
 	return nil
 }
+
+// syncFile makes the bytes of a file durable; one that is open for reading
+// will do, so that a file nobody may write can be published.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

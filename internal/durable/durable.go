@@ -106,11 +106,3 @@ func temp(path string, perm fs.FileMode, r io.Reader) (name string, n int64, err
 	}
 	return f.Name(), n, f.Close()
 }
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
