@@ -12,11 +12,13 @@ import (
 // shared; a reload builds another one. What it builds late (buckets, one for
 // each kind of event that is met) depends on nothing but the rules.
 type Engine struct {
-	rules    []*Rule
-	filters  []*filter
-	prog     *program
-	byTarget []routed
-	vocab    vocabulary
+	rules        []*Rule
+	filters      []*filter
+	correlations []*correlation // members before those built on them
+	batch        bool
+	prog         *program
+	byTarget     []routed
+	vocab        vocabulary
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*bucket // guarded by mu
@@ -28,6 +30,7 @@ type routed struct {
 	target  *target
 	tree    node
 	filters []boundFilter
+	feeds   []feed
 }
 
 // boundFilter is a filter bound to the fields of a target.
@@ -59,6 +62,8 @@ type bucketRule struct {
 type variant struct {
 	tree    node
 	filters []boundFilter
+	feeds   []feed // correlations that take its hits
+	silent  bool   // and nothing else does
 }
 
 // vocabulary is every word that a target asks for.
@@ -99,6 +104,7 @@ func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 			for _, f := range filtersOf[int32(i)] {
 				x.filters = append(x.filters, boundFilter{f, e.prog.bind(e.filters[f].logic, t)})
 			}
+			x.feeds = e.feeds(int32(i), t)
 			e.byTarget = append(e.byTarget, x)
 			v.add(t, r.logic)
 		}
@@ -186,7 +192,7 @@ func (e *Engine) newBucket(key bucketKey) *bucket {
 		if tree.op == opFalse {
 			continue
 		}
-		v := variant{tree: tree}
+		v := variant{tree: tree, feeds: x.feeds, silent: silent(x.feeds)}
 		for _, bf := range x.filters {
 			v.filters = append(v.filters, boundFilter{bf.filter, e.prog.fold(bf.tree, &f)})
 		}

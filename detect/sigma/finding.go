@@ -11,19 +11,12 @@ import (
 // maxMatched bounds the fields that one finding shows.
 const maxMatched = 20
 
-// finding states that rule r met the current event. The view is read once for
-// all findings of an event.
-func (m *Matcher) finding(r *Rule, v *variant, first bool, earlier []detect.Finding) detect.Finding {
+// finding states that rule r met the current event.
+func (m *Matcher) finding(r *Rule, v *variant) detect.Finding {
 	ev := m.ev
-	var view event.View
-	if first {
-		view = ev.View()
-	} else {
-		view = earlier[0].View
-	}
 	f := detect.Finding{
 		ID: detect.NewID(r.Hash, ev.ID), Realm: ev.Realm, Agency: ev.Agency, Rule: r.Rule, Meaning: r.Meaning, Tags: r.Tags,
-		Time: ev.Time, Host: view.Host, Events: []event.ID{ev.ID}, Origins: []event.Origin{ev.Origin}, View: view,
+		Time: ev.Time, Host: m.view.Host, Events: []event.ID{ev.ID}, Origins: []event.Origin{ev.Origin}, View: *m.view,
 	}
 	m.explain(&v.tree, &f.Matched)
 	return f

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -29,6 +30,15 @@ type Options struct {
 	// Placeholders are the values of %name% by name: %Administrators%,
 	// %JumpServers%, %Workstations%, %Servers%, %DomainControllers% and others.
 	Placeholders map[string][]string
+
+	// Batch leaves correlations to Flush, which decides them over all events in
+	// order of time: for files, which are read one after the other. Otherwise
+	// they are decided as events come.
+	Batch bool
+
+	// Keep is the engine that the new one replaces. Correlations that did not
+	// change go on with what they remember.
+	Keep *Engine
 }
 
 // Problem is a rule that is not, or not yet, evaluated, and why.
@@ -64,12 +74,13 @@ func Load(sets []Set, opt Options) (*Engine, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &loader{opt: &opt, e: &Engine{}, rep: newReport(), ids: map[string]*Rule{}}
+	l := &loader{opt: &opt, e: &Engine{batch: opt.Batch}, rep: newReport(), ids: map[string]*Rule{}}
 	for _, s := range sets {
 		if err := l.set(s); err != nil {
 			return nil, nil, fmt.Errorf("rules %s: %w", s.Name, err)
 		}
 	}
+	l.tieCorrelations()
 	l.e.build(rt, l.assignFilters())
 	for _, r := range l.e.rules {
 		l.warn(r)
@@ -176,7 +187,12 @@ func (l *loader) document(s Set, file string, d document) {
 func (l *loader) add(d document, r *Rule) error {
 	switch {
 	case child(d.root, "correlation") != nil:
-		return classed("correlation", errors.New("correlation: not yet"))
+		c, err := parseCorrelation(d, r, l.opt)
+		if err != nil {
+			return classed("correlation", err)
+		}
+		l.e.correlations, l.e.rules = append(l.e.correlations, c), append(l.e.rules, r)
+		return nil
 	case child(d.root, "filter") != nil:
 		f, err := parseFilter(d, r, l.opt)
 		if err != nil {
@@ -247,3 +263,46 @@ func classed(class string, err error) error { return &classError{class, err} }
 
 func (c *classError) Error() string { return c.err.Error() }
 func (c *classError) Unwrap() error { return c.err }
+
+// tieCorrelations resolves what correlations refer to; those that cannot be
+// resolved are refused.
+func (l *loader) tieCorrelations() {
+	bad := resolveCorrelations(l.e.correlations, l.e.rules)
+	var good []*correlation
+	for _, c := range l.e.correlations {
+		if err := bad[c]; err != nil {
+			l.refuse(c.rule.problem("", ""), classed("correlation", err))
+			continue
+		}
+		good = append(good, c)
+	}
+	if len(bad) > 0 { // the indexes of the rules move
+		l.e.rules = slices.DeleteFunc(l.e.rules, func(r *Rule) bool {
+			return slices.ContainsFunc(l.e.correlations, func(c *correlation) bool { return c.rule == r && bad[c] != nil })
+		})
+		for _, c := range good {
+			c.members = nil
+		}
+		resolveCorrelations(good, l.e.rules)
+	}
+	planCorrelations(good)
+	l.e.correlations = orderCorrelations(good)
+	for _, c := range l.e.correlations {
+		c.state = &windowMemory{groups: map[string]*group{}}
+		if l.opt.Keep != nil {
+			for _, old := range l.opt.Keep.correlations {
+				if old.rule.ID == c.rule.ID && old.rule.Hash == c.rule.Hash && len(old.members) == len(c.members) && slices.Equal(old.needs, c.needs) {
+					c.state = old.state
+				}
+			}
+		}
+		for _, m := range c.members {
+			if lvl := l.e.rules[m.rule].Level; c.rule.noLevel && lvl > c.rule.Level {
+				c.rule.Level = lvl
+			}
+			if m.corr == nil && !c.generate {
+				c.rule.warnings = append(c.rule.warnings, fmt.Sprintf("rule %q gives no findings of its own any more: generate is not set", l.e.rules[m.rule].Title))
+			}
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 type Matcher struct {
 	e       *Engine
 	ev      *event.Event
+	view    *event.View // of ev, read when it is first needed
 	gen     uint32
 	memo    []uint32 // per atom: gen<<1 | result
 	slots   []slot   // per binding
@@ -76,15 +77,29 @@ func (m *Matcher) Match(ev *event.Event) []detect.Finding {
 			if !m.eval(&v.tree) {
 				continue
 			}
-			if m.filtered(v) {
-				break
+			if !m.filtered(v) {
+				out = m.hit(out, m.e.rules[br.rule], v)
 			}
-			out = append(out, m.finding(m.e.rules[br.rule], v, len(out) == 0, out))
 			break
 		}
 	}
-	m.ev = nil
+	m.ev, m.view = nil, nil
 	m.stats.Findings += int64(len(out))
+	return out
+}
+
+// hit adds the findings that follow from one rule's hit.
+func (m *Matcher) hit(out []detect.Finding, r *Rule, v *variant) []detect.Finding {
+	if m.view == nil {
+		w := m.ev.View()
+		m.view = &w
+	}
+	if !v.silent {
+		out = append(out, m.finding(r, v))
+	}
+	if len(v.feeds) > 0 {
+		out = append(out, m.correlate(v, m.view)...)
+	}
 	return out
 }
 

@@ -63,6 +63,7 @@ type Rule struct {
 	Custom         map[string]yaml.Node `json:"-"`              // keys that the specification does not know
 
 	logic    *expr
+	noLevel  bool
 	warnings []string
 }
 
@@ -166,7 +167,7 @@ func (r *Rule) texts(n *yaml.Node) error {
 	case taxonomy != "" && taxonomy != "sigma":
 		return fmt.Errorf("taxonomy %q: only sigma's own field names are understood", taxonomy)
 	}
-	if level != "" { // optional; a rule without one informs
+	if r.noLevel = level == ""; !r.noLevel { // optional; a rule without one informs
 		var ok bool
 		if r.Level, ok = detect.ParseLevel(strings.ToLower(level)); !ok {
 			return fmt.Errorf("level %q is none of the specification's", level)
