@@ -47,8 +47,8 @@ func hospital(g *stage) {
 	}
 	tunnel := act.Tunnel{User: vendor, Remote: caller.Addr, Inner: inner.Addr}
 	g.at(g.begin, func(r *rand.Rand, t time.Time) {
-		g.hop(s.VPNUp(r, t, &tunnel), caller, inner, 0, vendor, "vpn", "T1133")
-		g.truth.Hops[len(g.truth.Hops)-1].User = vendor.Name // the gateway knows no domain
+		plain := &city.Account{Domain: &city.Domain{}, Name: vendor.Name} // the gateway knows no domain
+		g.hop(s.VPNUp(r, t, &tunnel), caller, inner, 0, plain, "vpn", "T1133")
 		g.used(vendor)
 		s.VPNDown(finale.Add(4*time.Minute), &tunnel, finale.Sub(t), 390_000_000, 61_000_000)
 	})
@@ -58,7 +58,7 @@ func hospital(g *stage) {
 		in, seen = s.RDP(r, t, act.Remote{Account: vendor, Src: inner, Dst: ts, Station: "WIN-" + "K7Q2M9TV4H1", For: finale.Sub(t)})
 		g.hop(seen, inner, act.On(ts), 3389, vendor, "rdp", "T1021.001")
 		g.own(seen, ts)
-		g.truth.Entry = TruthEntry{Host: ts.Key(), Addr: ts.Addr, Time: seen, Kind: "vpn", Vector: vendor.String(), External: caller.Addr}
+		g.entry(seen, TruthEntry{Host: ts.Key(), Addr: ts.Addr, Kind: "vpn", Vector: vendor.String(), External: caller.Addr})
 	})
 
 	// At home on the first machine.
@@ -231,9 +231,9 @@ func (g *stage) exfiltrate(r *rand.Rand, t time.Time, p act.Proc, vault act.End)
 // wipeBackup reaches a backup server by WinRM and destroys what it keeps.
 func (g *stage) wipeBackup(r *rand.Rand, t time.Time, m act.Remote) (act.Proc, time.Time) {
 	host, seen := g.s.RemoteShell(r, t, m)
-	shell, _ := g.s.Start(r, t.Add(20*time.Second), host.Actor, host, act.Cmd, `"C:\Windows\system32\cmd.exe" /c net stop "Vaultline Server" /y`)
-	g.s.Start(r, t.Add(20200*time.Millisecond), host.Actor, shell, `C:\Windows\System32\net.exe`, `net  stop "Vaultline Server" /y`)
-	g.s.ServiceState(r, t.Add(24*time.Second), m.Dst, "Vaultline Server", "stopped")
+	shell, _ := g.s.Start(r, t.Add(20*time.Second), host.Actor, host, act.Cmd, `"C:\Windows\system32\cmd.exe" /c net stop "Veeam Backup Service" /y`)
+	g.s.Start(r, t.Add(20200*time.Millisecond), host.Actor, shell, `C:\Windows\System32\net.exe`, `net  stop "Veeam Backup Service" /y`)
+	g.s.ServiceState(r, t.Add(24*time.Second), m.Dst, "Veeam Backup Service", "stopped")
 	_, wiped := g.s.Start(r, t.Add(31*time.Second), host.Actor, host, `C:\Windows\System32\wbadmin.exe`, `wbadmin.exe delete catalog -quiet`)
 	g.s.Start(r, t.Add(36*time.Second), host.Actor, host, `C:\Windows\System32\vssadmin.exe`, `vssadmin.exe delete shadows /all /quiet`)
 	for i := range 6 {

@@ -7,6 +7,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"citywall/asset"
@@ -43,7 +44,24 @@ type Options struct {
 	Dwell    time.Duration // from first compromise to encryption; 0 means 6 h 30 min
 	NoAttack bool          // the same city on the same days, and nothing happens
 	Rate     float64       // how busy people and machines are; 0 means 1
+	Loss     []Loss        // what nobody has any more
 }
+
+// Loss is a part of the records that is missing, as in most real cases
+// (attackpath.md §9.4). The truth then holds only what is left on record.
+type Loss string
+
+// Losses.
+const (
+	LossController Loss = "controller" // the domain controllers' logs were never collected
+	LossEntry      Loss = "entry"      // the first host was wiped
+	LossCore       Loss = "core"       // no sensor at the core switch
+	LossHorizon    Loss = "horizon"    // the logs begin half an hour after the first compromise
+)
+
+// horizon is how long after the first compromise the logs begin with
+// LossHorizon.
+const horizon = 30 * time.Minute
 
 // Limits of the options.
 const (
@@ -85,6 +103,13 @@ func (o *Options) fill() error {
 	if o.Dwell < minDwell || o.Dwell > maxDwell {
 		return fault.New(fault.Invalid, "dwell %s: want %s to %s", o.Dwell, minDwell, maxDwell)
 	}
+	for _, l := range o.Loss {
+		switch l {
+		case LossController, LossEntry, LossCore, LossHorizon:
+		default:
+			return fault.New(fault.Invalid, "loss %q: want controller, entry, core or horizon", l)
+		}
+	}
 	if o.Rate == 0 {
 		o.Rate = 1
 	}
@@ -123,7 +148,9 @@ func New(scenario string, opt Options) (*Play, error) {
 
 // rehearse plays the script alone, to nobody, to learn the truth.
 func (p *Play) rehearse() {
-	g := newStage(act.New(p.city, func(logs.Record) {}), p.opt, p.scenario.play)
+	scene := act.New(p.city, func(logs.Record) {})
+	scene.Lost = p.lost()
+	g := newStage(scene, p.opt, p.scenario.play)
 	for _, b := range g.beats {
 		b.do(b.at)
 	}
@@ -135,6 +162,40 @@ func (p *Play) rehearse() {
 		p.truth, p.fell = Truth{Seed: p.opt.Seed, Innocent: innocent}, nil
 	}
 	p.truth.Scenario, p.truth.Begin, p.truth.End = p.scenario.Name, p.opt.Begin.UTC(), p.end.UTC()
+	if slices.Contains(p.opt.Loss, LossHorizon) {
+		p.truth.Begin = p.opt.Attack.Add(horizon).UTC()
+	}
+}
+
+// lost says which records the options take away, nil for none.
+func (p *Play) lost() func(*logs.Record) bool {
+	if len(p.opt.Loss) == 0 {
+		return nil
+	}
+	first := p.city.Srv.Portal
+	if p.scenario.Name == "hospital" {
+		_, first = weakness(p.city, p.opt.Seed)
+	}
+	wiped := map[*logs.Source]bool{}
+	for _, l := range p.opt.Loss {
+		switch l {
+		case LossController:
+			for _, d := range []*city.Domain{p.city.Bureau.Domain, p.city.Hospital.Domain} {
+				for _, h := range d.DCs {
+					wiped[h.Logs] = true
+				}
+			}
+		case LossEntry:
+			wiped[first.Logs] = true
+		case LossCore:
+			wiped[p.city.Core] = true
+		}
+	}
+	var from time.Time
+	if slices.Contains(p.opt.Loss, LossHorizon) {
+		from = p.opt.Attack.Add(horizon)
+	}
+	return func(r *logs.Record) bool { return wiped[r.Source] || r.Write.Before(from) }
 }
 
 // Truth returns what happens. Times are those of the records: of each move and
@@ -201,6 +262,7 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 		}
 	}
 	_, serviced := weakness(p.city, p.opt.Seed)
+	scene.Lost = p.lost()
 	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: serviced, Down: p.down}
 	for _, a := range plan.Actors() {
 		add(a.Next, a.Do)

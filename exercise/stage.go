@@ -27,6 +27,7 @@ type stage struct {
 	end   time.Time // of the last deed
 	truth *Truth
 	beats []beat
+	now   time.Time                // true time of the deed being done
 	fell  map[*city.Host]time.Time // when a host stops doing its work: encrypted, or its service destroyed
 }
 
@@ -51,7 +52,10 @@ func newStage(s *act.Scene, opt Options, play func(*stage)) *stage {
 // deeds do not depend on each other's draws.
 func (g *stage) at(t time.Time, do func(r *rand.Rand, t time.Time)) {
 	n := uint64(len(g.beats))
-	g.beats = append(g.beats, beat{t, func(t time.Time) { do(rand.New(rand.NewPCG(g.seed, 0xbea7<<32+n)), t) }})
+	g.beats = append(g.beats, beat{t, func(t time.Time) {
+		g.now = t
+		do(rand.New(rand.NewPCG(g.seed, 0xbea7<<32+n)), t)
+	}})
 	if t.After(g.end) {
 		g.end = t
 	}
@@ -88,14 +92,26 @@ func (g *stage) step(t time.Time, h *city.Host, step, technique string) {
 	g.truth.Steps = append(g.truth.Steps, TruthStep{Time: t, Host: h.Key(), Step: step, Technique: technique})
 }
 
-// own notes that a host is in the intruder's hands from t on.
+// own notes that a host is in the intruder's hands from t on. It is so even
+// when no record of the moment is left: then from the true time.
 func (g *stage) own(t time.Time, h *city.Host) {
+	if t.IsZero() {
+		t = g.now.UTC()
+	}
 	for _, x := range g.truth.Hosts {
 		if x.Host == h.Key() {
 			return
 		}
 	}
 	g.truth.Hosts = append(g.truth.Hosts, TruthHost{Host: h.Key(), Addr: h.Addr, First: t})
+}
+
+// entry notes the way in. Time is the moment of the first host, as in own.
+func (g *stage) entry(seen time.Time, e TruthEntry) {
+	if e.Time = seen; seen.IsZero() {
+		e.Time = g.now.UTC()
+	}
+	g.truth.Entry = e
 }
 
 // used notes an account in the intruder's hands.

@@ -84,7 +84,7 @@ func webshell(g *stage) {
 		_, seen := s.HTTP(r, t, q)
 		g.hop(seen, visitor, act.On(portal), 80, nil, "web", "T1190")
 		g.own(seen, portal)
-		g.truth.Entry = TruthEntry{Host: portal.Key(), Addr: portal.Addr, Time: seen, Kind: "web", Vector: "/portal/upload.aspx", External: visitor.Addr}
+		g.entry(seen, TruthEntry{Host: portal.Key(), Addr: portal.Addr, Kind: "web", Vector: "/portal/upload.aspx", External: visitor.Addr})
 		g.step(s.File(r, t.Add(140*time.Millisecond), w3wp, root+page), portal, "web_shell", "T1505.003")
 	})
 	for i, command := range []string{"whoami /all", "ipconfig /all", "systeminfo", "tasklist /svc", "net user", "net localgroup administrators", "dir C:\\inetpub", "netstat -ano"} {

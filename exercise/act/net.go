@@ -110,8 +110,7 @@ func (s *Scene) Connect(r *rand.Rand, t time.Time, c Conn) (Conn, time.Time) {
 		f.see(s.zeekConn(t, &c))
 	}
 	if v.perimeter && !c.Denied {
-		s.eveFlow(r, t, &c)
-		f.see(t.Add(s.City.Perimeter.Offset).UTC().Truncate(time.Microsecond)) // flow.start
+		f.see(s.eveFlow(r, t, &c))
 	}
 	if v.wall {
 		s.traffic(r, t, &c, s.City.HospitalWall)
@@ -175,8 +174,9 @@ func boolean(b bool) string {
 	return "false"
 }
 
-// eveFlow writes Suricata's flow record, whose timestamp is that of writing.
-func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) {
+// eveFlow writes Suricata's flow record, whose timestamp is that of writing, and
+// returns the start that stands in it.
+func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) time.Time {
 	_, _, proto := c.proto()
 	end := t.Add(c.For)
 	at := end.Add(between(r, 2*time.Second, 30*time.Second))
@@ -186,9 +186,13 @@ func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) {
 		state, reason, p = "new", "timeout", 1
 	}
 	o := s.City.Perimeter.Offset
-	s.emit(logs.New(s.City.Perimeter, logs.EveFlow, at, append(s.eveHead(c, proto), "app_proto", c.App,
+	written := s.emit(logs.New(s.City.Perimeter, logs.EveFlow, at, append(s.eveHead(c, proto), "app_proto", c.App,
 		"flow.pkts_toserver", itoa(p), "flow.pkts_toclient", itoa(q), "flow.bytes_toserver", itoa(c.Out+p*54), "flow.bytes_toclient", itoa(c.In+q*54),
 		"flow.start", eveTime(t.Add(o)), "flow.end", eveTime(end.Add(o)), "flow.age", itoa(int64(c.For/time.Second)), "flow.state", state, "flow.reason", reason)...))
+	if written.IsZero() {
+		return written
+	}
+	return t.Add(o).UTC().Truncate(time.Microsecond)
 }
 
 func (s *Scene) eveHead(c *Conn, proto string) []string {

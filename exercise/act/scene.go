@@ -28,7 +28,11 @@ import (
 
 // Scene is where acts take place. It is used by one goroutine.
 type Scene struct {
-	City   *city.City
+	City *city.City
+	// Lost says which records nobody has any more: a source that was never
+	// collected, a host that was wiped. Nil means none. A lost record has no
+	// stamp, so that what only it showed is in no truth.
+	Lost   func(*logs.Record) bool
 	out    func(logs.Record)
 	hashes map[string]string // by image
 }
@@ -87,8 +91,11 @@ func (f *first) see(t time.Time) {
 	}
 }
 
-// emit writes a record and returns its stamp.
+// emit writes a record and returns its stamp, zero when it is lost.
 func (s *Scene) emit(r logs.Record) time.Time {
+	if s.Lost != nil && s.Lost(&r) {
+		return time.Time{}
+	}
 	s.out(r)
 	return r.Stamp
 }

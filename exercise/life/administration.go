@@ -122,7 +122,7 @@ func (p *Plan) bursts() {
 			return
 		}
 		sys := act.System(h)
-		proc, _ := s.Start(r, t, sys, act.Running(sys, act.Svchost), `C:\Program Files\Vaultline\Agent\vlexport.exe`, `"C:\Program Files\Vaultline\Agent\vlexport.exe" --share public --to D:\Export`)
+		proc, _ := s.Start(r, t, sys, act.Running(sys, act.Svchost), `C:\Program Files\DocExport\docexport.exe`, `"C:\Program Files\DocExport\docexport.exe" --share public --to D:\Export`)
 		for i := range 60 {
 			t = t.Add(time.Duration(50+r.IntN(500)) * time.Millisecond)
 			s.File(r, t, proc, fmt.Sprintf(`D:\Export\%s-%d.pdf`, pick(r, topics), i))

@@ -122,16 +122,16 @@ func (p *Plan) backups() {
 					s.SMB(r, t, act.Share{Remote: act.Remote{Account: ag.Domain.Backup, Src: act.On(ag.Backup), Dst: h, For: d}, Share: "C$", Quiet: true,
 						Files: []string{`Backup\snapshot.vhdx`}, Out: 3_000_000, In: 800_000_000 + r.Int64N(9_000_000_000)})
 					sys := act.System(h)
-					s.Start(r, t.Add(3*time.Second), sys, act.Running(sys, act.Services), `C:\Program Files\Vaultline\Agent\vlagent.exe`, `"C:\Program Files\Vaultline\Agent\vlagent.exe" snapshot --all`)
+					s.Start(r, t.Add(3*time.Second), sys, act.Running(sys, act.Services), `C:\Program Files\Veeam\Endpoint Backup\Veeam.EndPoint.Service.exe`, `"C:\Program Files\Veeam\Endpoint Backup\Veeam.EndPoint.Service.exe" snapshot --all`)
 					s.ServiceState(r, t.Add(5*time.Second), h, "Microsoft Software Shadow Copy Provider", "running")
 				}
 				t = t.Add(d)
 			}
-			s.File(r, t, act.Running(who, `C:\Program Files\Vaultline\Server\vlserver.exe`), fmt.Sprintf(`E:\Vault\full-%s.vbk`, t.In(taipei).Format("20060102")))
+			s.File(r, t, act.Running(who, `C:\Program Files\Veeam\Backup and Replication\Backup\Veeam.Backup.Service.exe`), fmt.Sprintf(`E:\Vault\full-%s.vbk`, t.In(taipei).Format("20060102")))
 		})
 		p.daily(3, 20, 25, nil, func(r *rand.Rand, t time.Time) {
 			if !p.Down(ag.Backup, t) {
-				s.TLS(r, t, act.Conn{Src: act.On(ag.Backup), Dst: vault, Out: 9_000_000_000 + r.Int64N(20_000_000_000), In: 40_000_000, For: minutes(50 + r.Float64()*40), Name: "vault.vaultline.example"})
+				s.TLS(r, t, act.Conn{Src: act.On(ag.Backup), Dst: vault, Out: 9_000_000_000 + r.Int64N(20_000_000_000), In: 40_000_000, For: minutes(50 + r.Float64()*40), Name: "repository.cloudvault.example"})
 			}
 		})
 	}
