@@ -5,6 +5,7 @@ package eventstore
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,12 +71,8 @@ func KindOf(name string) (Kind, bool) {
 
 // Column returns the column that name means, case ignored.
 func Column(name string) (string, bool) {
-	for _, c := range Columns {
-		if strings.EqualFold(c, name) {
-			return c, true
-		}
-	}
-	return "", false
+	name = strings.ToLower(name)
+	return name, slices.Contains(Columns, name)
 }
 
 // Native returns the native field name that name means, and false when name

@@ -85,6 +85,18 @@ func AppendText(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
+// Valid returns s with every byte that is not UTF-8 replaced by U+FFFD.
+func Valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s { // one U+FFFD per bad byte, as AppendText has it
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
 // ParseFields reads what AppendFields wrote, or any other JSON object of
 // texts, lists of texts and nulls. Text without escapes shares s.
 func ParseFields(s string) (event.Fields, error) {

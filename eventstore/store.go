@@ -37,10 +37,11 @@ type Query struct {
 	After    string // cursor of the page before, "" for the first
 }
 
-// Sort is the order of a result. Ties are broken by event id.
+// Sort is the order of a result. Equal times are in the order of the ids;
+// newest is oldest backwards.
 type Sort string
 
-// Orders.
+// Orders. "" means Newest.
 const (
 	Newest Sort = "newest"
 	Oldest Sort = "oldest"

@@ -118,6 +118,29 @@ func (q *Queue) Bury(name string, data []byte, reason error) error {
 	return nil
 }
 
+// BuryBlob puts a file that cannot be processed aside, with the reason. It is
+// not found when it has been put aside or acknowledged before.
+func (q *Queue) BuryBlob(b Blob, reason error) error {
+	path, err := q.BlobPath(b)
+	if err != nil {
+		return err
+	}
+	dead := filepath.Join(q.dir, deadDir)
+	err = os.Rename(path, filepath.Join(dead, b.Name+".bin"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "file %s of the queue is not there", b.Name)
+	}
+	if err == nil {
+		err = durable.Replace(filepath.Join(dead, b.Name+".reason"), 0o600, []byte(reason.Error()+"\n"))
+	}
+	if err != nil {
+		return fmt.Errorf("put %s aside: %w", b.Name, err)
+	}
+	q.st.buried.Add(1)
+	q.log.Error("queue: put aside a file that cannot be processed", "name", b.Name, "folder", dead, "reason", reason)
+	return nil
+}
+
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -188,6 +188,7 @@ type Stats struct {
 	Messages  uint64    `json:"messages"` // packs in the stream: not yet acknowledged
 	Bytes     uint64    `json:"bytes"`    // of them, on disk
 	MaxBytes  int64     `json:"max_bytes"`
+	LastSeq   uint64    `json:"last_seq"`        // position of the last pack that was ever written
 	Oldest    time.Time `json:"oldest,omitzero"` // arrival of the oldest that waits
 	Published int64     `json:"published"`       // since start: messages
 	Packs     int64     `json:"packs"`           // since start: writes to disk that carried them
@@ -207,7 +208,7 @@ func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, fault.New(fault.Unavailable, "ask the queue for its state: %w", err)
 	}
 	s := Stats{
-		Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: q.cfg.MaxBytes,
+		Messages: info.State.Msgs, Bytes: info.State.Bytes, LastSeq: info.State.LastSeq, MaxBytes: q.cfg.MaxBytes,
 		Published: q.st.published.Load(), Packs: q.st.packs.Load(), Raw: q.st.raw.Load(), Packed: q.st.packed.Load(),
 		Refused: q.st.refused.Load(), Buried: q.st.buried.Load(),
 	}

@@ -1,0 +1,91 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"citywall/detect"
+	"citywall/detect/detectdb"
+	"citywall/incident"
+	"citywall/incident/correlate"
+	"citywall/incident/incidentdb"
+	"citywall/internal/text"
+	"citywall/pipeline/live"
+)
+
+// newPipeline joins queue, store, rules, records and correlation.
+func (a *App) newPipeline(_ context.Context, corr correlate.Config) (*live.Live, error) {
+	cfg := live.Defaults()
+	cfg.Lookback = a.cfg.Lookback
+	return live.New(cfg, live.Parts{
+		Queue: a.queue, Store: a.events, Rules: a.rules.engine, Correlate: corr,
+		SaveFindings: func(ctx context.Context, fs []detect.Finding) error {
+			_, err := a.findings.Save(ctx, fs)
+			return err
+		},
+		EachFinding: a.eachFinding,
+		SaveIncidents: func(ctx context.Context, is []incident.Incident) ([]string, error) {
+			s, err := a.incidents.Save(ctx, is)
+			return append(s.New, s.Changed...), err
+		},
+		SourcesFile: a.data.path("sources.json"), Now: a.now, Log: a.log,
+	})
+}
+
+// eachFinding pages through the kept findings of the city.
+func (a *App) eachFinding(ctx context.Context, from, to time.Time, f func(detect.Finding)) error {
+	q := detectdb.Query{From: from, To: to, Sort: detectdb.Oldest, Limit: 1000}
+	for {
+		p, err := a.findings.List(ctx, cityScope, q)
+		if err != nil {
+			return err
+		}
+		for _, x := range p.Findings {
+			f(x)
+		}
+		if p.Next == "" {
+			return nil
+		}
+		q.After = p.Next
+	}
+}
+
+// Settle waits until everything sent so far is stored, judged and correlated,
+// and returns the incidents as they are recorded.
+func (a *App) Settle(ctx context.Context) ([]incident.Incident, error) {
+	if err := a.pipeline.Settle(ctx); err != nil {
+		return nil, err
+	}
+	var out []incident.Incident
+	q := incidentdb.ListQuery{Limit: 500}
+	for {
+		p, err := a.incidents.List(ctx, cityScope, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range p.Rows {
+			rec, err := a.incidents.Get(ctx, cityScope, r.ID)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, rec.Incident)
+		}
+		if p.Next == "" {
+			return out, nil
+		}
+		q.After = p.Next
+	}
+}
+
+// Progress is one line about what the pipeline has done, for a person who
+// waits.
+func (a *App) Progress(sent int64) string {
+	h := a.pipeline.Health()
+	n := func(i int64) string { return strconv.FormatInt(i, 10) }
+	l, _ := text.ParseLang(a.cfg.Lang)
+	return text.T(l, "cmd.demo.progress", "sent", n(sent), "stored", n(h.Events), "findings", n(h.Findings), "incidents", strconv.Itoa(h.Correlate.Incidents))
+}

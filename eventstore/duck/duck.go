@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package duck keeps events in DuckDB, inside the process.
+//
+// A folder holds one database file with a hot table per UTC day. Append writes
+// through the one writer connection in one transaction: it is on disk when it
+// returns, and it is there once. Reads run beside it on their own connections,
+// each on one consistent state, with the scope and the bounds of the query in
+// the SQL. The database may touch nothing outside its folder.
+//
+// It needs cgo. Without it, or with the tag noduckdb, Open says so.
+//
+// One process holds the folder; a second one must ask the first over the API.
+// It never decodes, never judges, and never forgets an event by itself.
+package duck
+
+import (
+	"runtime"
+	"time"
+
+	"citywall/internal/fault"
+)
+
+// Options say where and how large.
+type Options struct {
+	Dir         string           // folder of the store; made when absent
+	MemoryLimit string           // of DuckDB, about; "" means "2GB"
+	Threads     int              // of DuckDB; 0 means one per processor
+	Readers     int              // queries at a time, further ones wait; 0 means 4
+	MaxDays     int              // days with a hot table of their own, events of more days share one; 0 means 400
+	Remember    time.Duration    // how long a MsgID is remembered; 0 means 30 days
+	Now         func() time.Time // nil means time.Now
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Dir == "" {
+		return o, fault.New(fault.Invalid, "event store: no folder given")
+	}
+	if o.MemoryLimit == "" {
+		o.MemoryLimit = "2GB"
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.NumCPU()
+	}
+	if o.Readers <= 0 {
+		o.Readers = 4
+	}
+	if o.MaxDays <= 0 {
+		o.MaxDays = 400
+	}
+	if o.Remember <= 0 {
+		o.Remember = 30 * 24 * time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o, nil
+}

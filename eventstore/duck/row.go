@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && !noduckdb
+
+package duck
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+	"unicode/utf8"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"citywall/asset"
+	"citywall/event"
+	"citywall/eventstore"
+)
+
+// encoder turns events into rows. It belongs to the one writer.
+type encoder struct {
+	row        []driver.Value // reused; the Appender copies
+	buf        []byte
+	origin     event.Origin // of originJSON
+	originJSON string
+}
+
+// encode returns the row of e in the order of columns. It is valid until the
+// next call.
+func (c *encoder) encode(e *event.Event, when time.Time, caseID string) ([]driver.Value, error) {
+	v := e.View()
+	if c.origin != constant(e.Origin) || c.originJSON == "" {
+		c.origin = constant(e.Origin)
+		b, err := json.Marshal(c.origin)
+		if err != nil {
+			return nil, fmt.Errorf("origin of event %s: %w", e.ID, err)
+		}
+		c.originJSON = string(b)
+	}
+	c.buf = eventstore.AppendFields(c.buf[:0], e.Fields)
+	fields := string(c.buf)
+	var received, receivedNS driver.Value
+	if eventstore.Timed(e.Received) {
+		received, receivedNS = e.Received, int16(e.Received.Nanosecond()%1000)
+	}
+	c.row = append(
+		c.row[:0],
+		dayOf(when), when, int16(when.Nanosecond()%1000), eventstore.Timed(e.Time),
+		duckdb.UUID(e.ID), string(e.Realm), eventstore.Valid(caseID), text(e.Agency),
+		received, receivedNS,
+		text(e.Source), text(e.Product), text(e.Category), text(e.Service),
+		text(v.Host), address(v.HostAddr), text(v.User.String()), text(v.Target.String()),
+		address(v.Src), text(v.SrcHost), number32(int32(v.SrcPort)),
+		address(v.Dst), text(v.DstHost), number32(int32(v.DstPort)),
+		text(v.Proto), text(v.Service), text(v.EventID), text(v.Channel),
+		text(string(v.Action)), text(string(v.Outcome)), number64(int64(v.Logon)),
+		text(v.Process), text(v.Parent), text(v.Command), text(v.File), text(v.Hash),
+		text(v.Message), text(v.Session), number64(v.BytesOut), number64(v.BytesIn), text(v.Observer),
+		text(e.Origin.Format), text(e.TimeRaw), number64(int64(e.Uncertainty)), e.ZoneAssumed,
+		c.originJSON, e.Origin.Offset, e.Origin.Line, e.Origin.Record, e.Origin.Chunk,
+		int32(min(len(fields)+len(e.Raw), 1<<31-1)), fields, blob(e.Raw), blob(exact(e)),
+	)
+	return c.row, nil
+}
+
+// dayOf is the midnight before t: the driver rounds the dates before 1970 up.
+func dayOf(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
+
+// constant returns what the records of one file or stream share of o.
+func constant(o event.Origin) event.Origin {
+	o.Offset, o.Line, o.Record, o.Chunk = 0, 0, 0, 0
+	return o
+}
+
+func text(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return eventstore.Valid(s)
+}
+
+func address(a netip.Addr) driver.Value {
+	if !a.IsValid() {
+		return nil
+	}
+	return eventstore.Valid(a.String())
+}
+
+func number32(n int32) driver.Value {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func number64(n int64) driver.Value {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+func blob(b []byte) driver.Value {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// eachText calls f for every text of e in a fixed order.
+func eachText(e *event.Event, f func(*string)) {
+	f((*string)(&e.Realm))
+	o := &e.Origin
+	for _, s := range []*string{
+		&e.Agency, &e.TimeRaw, &e.Source, &e.Product, &e.Category, &e.Service,
+		&o.Format, &o.File, &o.Inner, &o.SHA256, &o.Stream, &o.Exhibit,
+	} {
+		f(s)
+	}
+	for i := range e.Fields {
+		f(&e.Fields[i].Name)
+		f(&e.Fields[i].Value.Text)
+		for j := range e.Fields[i].Value.List {
+			f(&e.Fields[i].Value.List[j])
+		}
+	}
+}
+
+// exact returns all texts of e when one of them is not UTF-8 and would come
+// back changed, else nil.
+func exact(e *event.Event) []byte {
+	bad := false
+	eachText(e, func(s *string) { bad = bad || !utf8.ValidString(*s) })
+	if !bad {
+		return nil
+	}
+	var b []byte
+	eachText(e, func(s *string) { b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...) })
+	return b
+}
+
+// restore puts the texts of exact back.
+func restore(e *event.Event, b []byte) error {
+	var err error
+	eachText(e, func(s *string) {
+		n, w := binary.Uvarint(b)
+		if err != nil || w <= 0 || n > uint64(len(b)-w) {
+			err = fmt.Errorf("event %s: the kept texts are damaged", e.ID)
+			return
+		}
+		*s, b = string(b[w:w+int(n)]), b[w+int(n):]
+	})
+	if err == nil && len(b) > 0 {
+		err = fmt.Errorf("event %s: the kept texts are damaged", e.ID)
+	}
+	return err
+}
+
+// eventColumns are what scan needs, in its order.
+const eventColumns = `ts, ns, timed, id, realm, agency, received, received_ns, source, product, category, service,
+time_raw, uncertainty, zone_assumed, origin, origin_offset, origin_line, origin_record, origin_chunk, fields, raw, exact`
+
+// scan reads one event back as it was written, and where it stands.
+func scan(rows *sql.Rows) (key, *event.Event, error) {
+	var (
+		e                                            event.Event
+		ts                                           time.Time
+		ns                                           int64
+		timed                                        bool
+		id                                           duckdb.UUID
+		realm, origin, fields                        string
+		agency, source, product, category, svc, text sql.NullString
+		received                                     sql.NullTime
+		receivedNS, uncertainty                      sql.NullInt64
+		keep                                         []byte
+	)
+	if err := rows.Scan(
+		&ts, &ns, &timed, &id, &realm, &agency, &received, &receivedNS, &source, &product, &category, &svc,
+		&text, &uncertainty, &e.ZoneAssumed, &origin, &e.Origin.Offset, &e.Origin.Line, &e.Origin.Record, &e.Origin.Chunk,
+		&fields, &e.Raw, &keep,
+	); err != nil {
+		return key{}, nil, fmt.Errorf("read event: %w", err)
+	}
+	o := e.Origin
+	if err := json.Unmarshal([]byte(origin), &e.Origin); err != nil {
+		return key{}, nil, fmt.Errorf("read origin: %w", err)
+	}
+	e.Origin.Offset, e.Origin.Line, e.Origin.Record, e.Origin.Chunk = o.Offset, o.Line, o.Record, o.Chunk
+	e.ID, e.Realm, e.Agency = event.ID(id), asset.Realm(realm), agency.String
+	if timed {
+		e.Time = ts.UTC().Add(time.Duration(ns))
+	}
+	if received.Valid {
+		e.Received = received.Time.UTC().Add(time.Duration(receivedNS.Int64))
+	}
+	e.Source, e.Product, e.Category, e.Service, e.TimeRaw = source.String, product.String, category.String, svc.String, text.String
+	e.Uncertainty = time.Duration(uncertainty.Int64)
+	var err error
+	if e.Fields, err = eventstore.ParseFields(fields); err != nil {
+		return key{}, nil, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	if keep != nil {
+		err = restore(&e, keep)
+	}
+	return key{ts.UTC(), int16(ns), e.ID}, &e, err
+}

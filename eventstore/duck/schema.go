@@ -1,0 +1,138 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && !noduckdb
+
+package duck
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Layout version of the file; a newer file is refused.
+const layout = "1"
+
+// otherTable takes the events of days that have no table of their own, see
+// Options.MaxDays.
+const otherTable = "hot_other"
+
+// column is one column of every hot table, in the order of the Appender.
+type column struct{ name, typ string }
+
+// columns hold, in this order, where the event stands in time, whose it is,
+// the normalised columns of eventstore.Columns that are not already there, and
+// what is needed to give the event back exactly. Unknown is NULL.
+//
+// ts is the time of eventstore.When in microseconds, rounded down, and ns the
+// nanoseconds that this cuts off.
+var columns = []column{
+	{"day", "DATE"}, // UTC day of ts: the folder's name when sealed
+	{"ts", "TIMESTAMP"},
+	{"ns", "SMALLINT"},
+	{"timed", "BOOLEAN"}, // ts is the event's own time
+	{"id", "UUID"},
+	{"realm", "VARCHAR"},
+	{"case_id", "VARCHAR"},
+	{"agency", "VARCHAR"},
+	{"received", "TIMESTAMP"},
+	{"received_ns", "SMALLINT"},
+	{"source", "VARCHAR"},
+	{"product", "VARCHAR"},
+	{"category", "VARCHAR"},
+	{"service", "VARCHAR"},
+	{"host", "VARCHAR"},
+	{"host_ip", "VARCHAR"},
+	{"user", "VARCHAR"},
+	{"target_user", "VARCHAR"},
+	{"src_ip", "VARCHAR"},
+	{"src_host", "VARCHAR"},
+	{"src_port", "INTEGER"},
+	{"dst_ip", "VARCHAR"},
+	{"dst_host", "VARCHAR"},
+	{"dst_port", "INTEGER"},
+	{"proto", "VARCHAR"},
+	{"app", "VARCHAR"},
+	{"event_id", "VARCHAR"},
+	{"channel", "VARCHAR"},
+	{"action", "VARCHAR"},
+	{"outcome", "VARCHAR"},
+	{"logon_type", "BIGINT"},
+	{"process", "VARCHAR"},
+	{"parent", "VARCHAR"},
+	{"command", "VARCHAR"},
+	{"file", "VARCHAR"},
+	{"hash", "VARCHAR"},
+	{"message", "VARCHAR"},
+	{"session", "VARCHAR"},
+	{"bytes_out", "BIGINT"},
+	{"bytes_in", "BIGINT"},
+	{"observer", "VARCHAR"},
+	{"format", "VARCHAR"},
+	{"time_raw", "VARCHAR"},
+	{"uncertainty", "BIGINT"}, // ns
+	{"zone_assumed", "BOOLEAN"},
+	{"origin", "VARCHAR"}, // JSON of event.Origin without the four numbers that follow
+	{"origin_offset", "BIGINT"},
+	{"origin_line", "BIGINT"},
+	{"origin_record", "UBIGINT"},
+	{"origin_chunk", "INTEGER"},
+	{"size", "INTEGER"},   // bytes of fields and raw
+	{"fields", "VARCHAR"}, // eventstore.AppendFields
+	{"raw", "BLOB"},
+	{"exact", "BLOB"}, // all texts as they were, when one is not UTF-8
+}
+
+// tableOf returns the name of the hot table of a day.
+func tableOf(day time.Time) string { return "hot_" + day.Format("20060102") }
+
+func createTable(name string) string {
+	defs := make([]string, len(columns))
+	for i, c := range columns {
+		defs[i] = `"` + c.name + `" ` + c.typ
+	}
+	return `CREATE TABLE IF NOT EXISTS "` + name + `" (` + strings.Join(defs, ", ") + `)`
+}
+
+// createView lays the view events over the hot tables. The sealing of days
+// adds its Parquet files here.
+func createView(tables []string) string {
+	parts := make([]string, len(tables))
+	for i, t := range tables {
+		parts[i] = `SELECT * FROM "` + t + `"`
+	}
+	return "CREATE OR REPLACE VIEW events AS " + strings.Join(parts, " UNION ALL BY NAME ")
+}
+
+var setUp = []string{
+	`CREATE TABLE IF NOT EXISTS meta ("key" VARCHAR PRIMARY KEY, "value" VARCHAR NOT NULL)`,
+	// What was committed; rows older than Options.Remember are dropped.
+	`CREATE TABLE IF NOT EXISTS applied (msg_id VARCHAR PRIMARY KEY, seen TIMESTAMP NOT NULL)`,
+	// Which Parquet files are shown. Filled by the sealing of days.
+	`CREATE TABLE IF NOT EXISTS sealed (path VARCHAR PRIMARY KEY, day DATE NOT NULL, nrows BIGINT NOT NULL, sha256 VARCHAR NOT NULL)`,
+	// Spellings of native field names that were met, so that a person may
+	// write them in any case.
+	`CREATE TABLE IF NOT EXISTS names (name VARCHAR NOT NULL)`,
+	createTable(otherTable),
+}
+
+// hotTables lists the hot tables in the order of their days.
+func hotTables(ctx context.Context, db *sql.Conn) ([]string, error) {
+	rows, err := db.QueryContext(ctx, `SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'hot_') ORDER BY 1`)
+	if err != nil {
+		return nil, fmt.Errorf("list hot tables: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var t string
+		if err := rows.Scan(&t); err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, rows.Err()
+}

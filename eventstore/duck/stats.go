@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build cgo && !noduckdb
+
+package duck
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"citywall/eventstore"
+	"citywall/identity"
+	"citywall/internal/fault"
+)
+
+// Limits of what is counted in one question.
+const (
+	maxBuckets = 10_000
+	maxTop     = 1000
+)
+
+// Count implements eventstore.Store.
+func (s *Store) Count(ctx context.Context, sc identity.Scope, q eventstore.Query) (int64, error) {
+	w, err := s.where(sc, q)
+	if err != nil {
+		return 0, storeFault("count", err)
+	}
+	var n int64
+	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM events WHERE "+w.String(), w.b.Args...).Scan(&n)
+	return n, storeFault("count", err)
+}
+
+// Histogram implements eventstore.Store.
+func (s *Store) Histogram(ctx context.Context, sc identity.Scope, q eventstore.Query, width time.Duration) ([]eventstore.Bucket, error) {
+	if width < time.Microsecond || width%time.Microsecond != 0 {
+		return nil, fault.New(fault.Invalid, "histogram: a bar is a whole number of microseconds wide, not %v", width)
+	}
+	w, err := s.where(sc, q)
+	if err != nil {
+		return nil, storeFault("histogram", err)
+	}
+	// Not To.Sub(From), which is cut at 292 years.
+	bars := (q.To.UnixMicro() - q.From.UnixMicro() + width.Microseconds() - 1) / width.Microseconds()
+	if bars > maxBuckets {
+		return nil, fault.New(fault.Invalid, "histogram: %d bars are too many (at most %d); make them wider", bars, maxBuckets)
+	}
+	out := make([]eventstore.Bucket, 0, bars)
+	for t := q.From.UTC(); t.Before(q.To); t = t.Add(width) {
+		out = append(out, eventstore.Bucket{Start: t})
+	}
+	// A time that is less than From in its nanoseconds belongs to the
+	// microsecond before.
+	from := w.b.Arg(q.From.UTC().Truncate(time.Microsecond))
+	ns, us := w.b.Arg(int64(q.From.Nanosecond()%1000)), w.b.Arg(width.Microseconds())
+	rows, err := s.db.QueryContext(
+		ctx, fmt.Sprintf(
+			"SELECT (epoch_us(ts) - epoch_us(%s::TIMESTAMP) - (CASE WHEN ns < %s THEN 1 ELSE 0 END)) // %s AS n, count(*) FROM events WHERE %s GROUP BY 1",
+			from, ns, us, w.String(),
+		), w.b.Args...,
+	)
+	if err != nil {
+		return nil, storeFault("histogram", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i, n int64
+		if err := rows.Scan(&i, &n); err != nil {
+			return nil, storeFault("histogram", err)
+		}
+		if i < 0 || i >= int64(len(out)) {
+			return nil, fmt.Errorf("histogram: an event fell into bar %d of %d", i, len(out))
+		}
+		out[i].Count = n
+	}
+	return out, storeFault("histogram", rows.Err())
+}
+
+// Top implements eventstore.Store.
+func (s *Store) Top(ctx context.Context, sc identity.Scope, q eventstore.Query, field string, n int) ([]eventstore.Count, error) {
+	if n < 1 || n > maxTop {
+		return nil, fault.New(fault.Invalid, "top: 1 to %d values, not %d", maxTop, n)
+	}
+	w, err := s.where(sc, q)
+	if err != nil {
+		return nil, storeFault("top", err)
+	}
+	var from string
+	if name, ok := eventstore.Native(field); ok {
+		list, has := dialect{s.spellings}.nativeValues(&w.b, name)
+		w.add(has)
+		from = "SELECT unnest(" + list + ") AS v FROM events WHERE " + w.String()
+	} else {
+		name, _ := eventstore.Column(field)
+		kind, _ := eventstore.KindOf(name)
+		if kind == eventstore.KindTime || kind == eventstore.KindID {
+			return nil, fault.New(fault.Invalid, "top: the values of %s are all different", name)
+		}
+		d := dialect{}
+		from = "SELECT " + d.AsText(kind, d.Column(name)) + " AS v FROM events WHERE " + w.String()
+	}
+	rows, err := s.db.QueryContext(
+		ctx, "SELECT v, count(*) AS c FROM ("+from+") WHERE v IS NOT NULL GROUP BY v ORDER BY c DESC, v LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
+	)
+	if err != nil {
+		return nil, storeFault("top", err)
+	}
+	defer rows.Close()
+	var out []eventstore.Count
+	for rows.Next() {
+		var c eventstore.Count
+		if err := rows.Scan(&c.Value, &c.Count); err != nil {
+			return nil, storeFault("top", err)
+		}
+		out = append(out, c)
+	}
+	return out, storeFault("top", rows.Err())
+}
+
+var _ eventstore.Store = (*Store)(nil)

@@ -1,0 +1,5 @@
+package live
+
+const childEnv = "X"
+
+func child() {}
