@@ -1,5 +1,0 @@
-package live
-
-const childEnv = "X"
-
-func child() {}
