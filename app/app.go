@@ -63,6 +63,7 @@ type App struct {
 	events       eventstore.Store
 	findings     *detectdb.Store
 	incidents    *incidentdb.Store
+	policy       *identity.Policy
 	docket       *docket.Docket
 	rules        *ruleBook
 	queue        *queue.Queue
@@ -125,8 +126,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 
 	// Both realms: keys, audit log, records, users.
-	policy, err := identity.NewPolicy()
-	if err != nil {
+	if a.policy, err = identity.NewPolicy(); err != nil {
 		return a, err
 	}
 	if a.city, err = a.openRealm(ctx, asset.City); err != nil {
@@ -177,7 +177,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 
 	// People and programs.
-	d := a.desk(policy, o.Version)
+	d := a.desk(o.Version)
 	tls, print, err := consoleTLS(a.cfg.Console, a.data, a.now())
 	if err != nil {
 		return a, err

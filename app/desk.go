@@ -28,7 +28,7 @@ const IngestPath = "/api/v1/ingest"
 var cityScope = identity.Scope{Realm: asset.City}
 
 // desk joins the capabilities into what API and console ask.
-func (a *App) desk(policy *identity.Policy, v desk.Version) desk.Config {
+func (a *App) desk(v desk.Version) desk.Config {
 	inbox := a.data.path("inbox")
 	return desk.Config{
 		City: &desk.City{
@@ -42,7 +42,7 @@ func (a *App) desk(policy *identity.Policy, v desk.Version) desk.Config {
 			Cases: a.docket, Vault: a.docket.Vault,
 			Packages: &desk.Packages{Open: a.openPackage, Import: a.importPackage, Inbox: inbox},
 		},
-		Policy: policy, Now: a.now, Log: a.log, Version: v,
+		Policy: a.policy, Now: a.now, Log: a.log, Version: v,
 	}
 }
 

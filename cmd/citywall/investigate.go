@@ -87,7 +87,7 @@ Exit codes: 0 read wholly, 1 failed, 2 wrong usage, 3 some input could not be re
 	f.BoolVar(&o.noOwn, "no-own-rules", false, "leave Citywall's own rules out")
 	f.BoolVar(&o.carve, "carve", false, "also recover deleted EVTX records")
 	f.StringVar(&o.lang, "lang", "en", "language of the sentences: en or zh-TW")
-	f.StringVar(&o.caseNo, "case", "", "keep the events with this case and attach the report to it")
+	f.StringVar(&o.caseNo, "case", "", "open a case of this title that keeps the events and the report (as your os_users identity of the police)")
 	return c
 }
 
