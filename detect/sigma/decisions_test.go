@@ -144,7 +144,7 @@ func TestValues(t *testing.T) {
 		// Encodings.
 		{`F|base64: foobar`, `{"F":"Zm9vYmFy"}`, `{"F":"zm9vymfy"}`},
 		{`F|base64offset|contains: foobar`, `{"F":"xx Zm9vYmFy xx"}`, `{"F":"xx zm9vymfy xx"}`},
-		{`F|base64offset|contains: foobar`, `{"F":"eGZvb2Jhcg=="}`, `{"F":"eGZvb2Jh"}`}, // "xfoobar"
+		{`F|base64offset|contains: foobar`, `{"F":"eGZvb2Jhcg=="}`, `{"F":"eGZvb2Jh"}`},     // "xfoobar"
 		{`F|base64offset|contains: foobar`, `{"F":"eHhmb29iYXI="}`, `{"F":"eHhmb29iYg=="}`}, // "xxfoobar"
 		{`F|wide|base64offset|contains: 'ab'`, `{"F":"YQBiAA=="}`, `{"F":"YWI="}`},
 		{`F|utf16le|base64|contains: 'ab'`, `{"F":"YQBiAA=="}`, `{"F":"AGEAYg=="}`},

@@ -70,6 +70,7 @@ type variant struct {
 type vocabulary struct {
 	products, categories, services map[string]bool
 	channels                       map[string]map[string]bool // folded channel -> event ids that rules name
+	anywhere                       map[string]bool            // event ids named by rules that name no channel
 }
 
 // Rules returns what is known of the loaded rules, in the order of their files.
@@ -91,7 +92,7 @@ func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 	e.buckets = map[bucketKey]*bucket{}
 	v := &e.vocab
 	v.products, v.categories, v.services = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	v.channels = map[string]map[string]bool{}
+	v.channels, v.anywhere = map[string]map[string]bool{}, map[string]bool{}
 	for i, r := range e.rules {
 		if r.logic == nil {
 			continue // a correlation
@@ -135,6 +136,7 @@ func (v *vocabulary) add(t *target, logic *expr) {
 		}
 	}
 	if t.channel == "" {
+		eventIDs(logic, v.anywhere)
 		return
 	}
 	ids := v.channels[t.channel]

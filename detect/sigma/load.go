@@ -300,7 +300,7 @@ func (l *loader) tieCorrelations() {
 			if lvl := l.e.rules[m.rule].Level; c.rule.noLevel && lvl > c.rule.Level {
 				c.rule.Level = lvl
 			}
-			if m.corr == nil && !c.generate {
+			if r := l.e.rules[m.rule]; m.corr == nil && !c.generate && (r.File != c.rule.File || r.Set != c.rule.Set) {
 				c.rule.warnings = append(c.rule.warnings, fmt.Sprintf("rule %q gives no findings of its own any more: generate is not set", l.e.rules[m.rule].Title))
 			}
 		}

@@ -131,7 +131,7 @@ func (m *Matcher) bucketOf(ev *event.Event) *bucket {
 			}
 			if ids, ok := v.channels[folded]; ok {
 				k.channel = folded
-				if id := ev.Fields.Str("EventID"); ids[id] {
+				if id := ev.Fields.Str("EventID"); ids[id] || v.anywhere[id] {
 					k.eventID = id
 				}
 			}

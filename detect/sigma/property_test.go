@@ -178,31 +178,6 @@ func TestOrderOfFields(t *testing.T) {
 	})
 }
 
-// bruteForce evaluates every rule of the event's bucket without index or
-// folding, and returns the titles of those that match.
-func bruteForce(e *Engine, ev *event.Event) []string {
-	m := e.NewMatcher()
-	m.begin(ev)
-	var k bucketKey
-	k.from = labels{ev.Product, ev.Category, ev.Service}
-	if ev.Product == "windows" {
-		k.channel, k.eventID = strings.ToLower(ev.Fields.Str("Channel")), ev.Fields.Str("EventID")
-	}
-	seen := map[int32]bool{}
-	for i := range e.byTarget {
-		x := &e.byTarget[i]
-		if x.target.takes(k) && m.eval(&x.tree) {
-			seen[x.rule] = true
-		}
-	}
-	var out []string
-	for r := range seen {
-		out = append(out, e.rules[r].ID)
-	}
-	slices.Sort(out)
-	return out
-}
-
 // TestIndexLosesNothing holds that constant folding and the witness index only
 // make matching faster: all of SigmaHQ on the regression records, and random
 // rules on random events.
@@ -226,7 +201,7 @@ func TestIndexLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			ev := &event.Event{Product: "test", Fields: randomFields(t)}
-			if got, want := ids(e, ev), bruteForce(e, ev); !slices.Equal(got, want) {
+			if got, want := ids(e, ev), BruteForce(e, ev); !slices.Equal(got, want) {
 				t.Fatalf("%v: with index %v, without %v", ev.Fields, got, want)
 			}
 		})
@@ -234,7 +209,7 @@ func TestIndexLosesNothing(t *testing.T) {
 	t.Run("sigmahq", func(t *testing.T) {
 		e, _ := loadHQ(t, Options{})
 		for _, ev := range regressionEvents(t) {
-			if got, want := ids(e, ev), bruteForce(e, ev); !slices.Equal(got, want) {
+			if got, want := ids(e, ev), BruteForce(e, ev); !slices.Equal(got, want) {
 				t.Errorf("%s: with index %v, without %v", ev.Fields.Str("Image"), got, want)
 			}
 		}

@@ -53,9 +53,13 @@ func Run(fsys fs.FS, opt sigma.Options) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	pack, _, err := sigma.Load([]sigma.Set{{Name: "pack", FS: fsys}}, opt)
+	if err != nil {
+		return nil, err
+	}
 	var out []Result
 	for _, p := range rules {
-		r, err := runOne(fsys, p, opt)
+		r, err := runOne(fsys, p, pack, opt)
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", p, err)
 		}
@@ -74,7 +78,7 @@ func contains(list []string, s string) bool {
 	return i < len(list) && list[i] == s
 }
 
-func runOne(fsys fs.FS, rule string, opt sigma.Options) (Result, error) {
+func runOne(fsys fs.FS, rule string, pack *sigma.Engine, opt sigma.Options) (Result, error) {
 	res := Result{Rule: rule}
 	say := func(f string, args ...any) { res.Problems = append(res.Problems, fmt.Sprintf(f, args...)) }
 	b, err := fs.ReadFile(fsys, rule)
@@ -102,9 +106,21 @@ func runOne(fsys fs.FS, rule string, opt sigma.Options) (Result, error) {
 		return res, nil
 	}
 	res.Events, res.Findings = len(t.events), len(t.expected)
-	got, fired := match(engine, t.events)
+	own := map[string]bool{}
+	alone := true // a correlation remembers, so it is held to its test once only
+	for _, r := range engine.Rules() {
+		own[r.ID] = true
+		alone = alone && r.Kind == ""
+	}
+	got, fired := match(engine, t.events, own)
 	for _, d := range diff(t.expected, got) {
 		say("%s: %s", name, d)
+	}
+	if alone && len(report.Refused)+len(report.Waiting) == 0 {
+		together, _ := match(pack, t.events, own)
+		for _, d := range diff(got, together) {
+			say("%s: among the other rules: %s", name, d)
+		}
 	}
 	if len(t.expected) == 0 {
 		say("%s: no finding is expected: a test must show the rule firing", name)
@@ -115,13 +131,16 @@ func runOne(fsys fs.FS, rule string, opt sigma.Options) (Result, error) {
 	return res, nil
 }
 
-func match(e *sigma.Engine, events []*event.Event) (lines []string, fired map[int]bool) {
+// match returns what the rules named by own say of the events.
+func match(e *sigma.Engine, events []*event.Event, own map[string]bool) (lines []string, fired map[int]bool) {
 	m := e.NewMatcher()
 	fired = map[int]bool{}
 	for i, ev := range events {
 		for _, f := range m.Match(ev) {
-			lines = append(lines, Line(i+1, f))
-			fired[i] = true
+			if own[f.Rule.ID] {
+				lines = append(lines, Line(i+1, f))
+				fired[i] = true
+			}
 		}
 	}
 	return lines, fired
