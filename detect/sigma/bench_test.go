@@ -32,10 +32,7 @@ func BenchmarkMatchPack(b *testing.B) {
 
 // BenchmarkLoad reads and compiles SigmaHQ's archive.
 func BenchmarkLoad(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		loadHQ(b, Options{})
-	}
+	MeasureCPU(b, func(int) { loadHQ(b, Options{}) })
 }
 
 func benchmarkMatch(b *testing.B, e *Engine, events []*event.Event) {
@@ -44,12 +41,7 @@ func benchmarkMatch(b *testing.B, e *Engine, events []*event.Event) {
 	for _, ev := range events { // builds the buckets
 		hits += len(m.Match(ev))
 	}
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		m.Match(events[n%len(events)])
-		n++
-	}
+	MeasureCPU(b, func(n int) { m.Match(events[n%len(events)]) })
 	b.ReportMetric(float64(hits)/float64(len(events)), "hits/event")
 }
 

@@ -6,6 +6,8 @@ package sigma_test
 import (
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"citywall/detect"
@@ -264,5 +266,29 @@ func TestDocuments(t *testing.T) {
 	e, _ = load(t, sigma.Options{}, strings.Replace(one, "id: 6d1f2c1e-0000-4000-8000-000000000001\n", "x-house: {a: 1}\n", 1))
 	if r := e.Rules()[0]; len(r.ID) != 36 || len(r.Custom) != 1 {
 		t.Errorf("id %q, custom %v", r.ID, r.Custom)
+	}
+}
+
+// TestMatchersTogether: goroutines with a matcher each share an engine, its late
+// buckets and its correlations.
+func TestMatchersTogether(t *testing.T) {
+	e, _ := load(t, sigma.Options{Batch: true}, corr(count3))
+	evs := script(t, "0 fail a\n10 fail a\n20 fail a\n30 good a")
+	var wg sync.WaitGroup
+	var fired atomic.Int64
+	for i := range 8 {
+		wg.Go(func() {
+			m := e.NewMatcher()
+			for range 50 {
+				fired.Add(int64(len(m.Match(evs[3]))))
+			}
+			if i < 3 {
+				m.Match(evs[i])
+			}
+		})
+	}
+	wg.Wait()
+	if fired.Load() != 400 || len(e.Flush()) != 1 {
+		t.Errorf("%d findings of the rule, want 400, and one of the correlation", fired.Load())
 	}
 }

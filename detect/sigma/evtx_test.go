@@ -10,6 +10,7 @@ import (
 	"encoding/csv"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,12 +197,14 @@ func benchmarkCorpus(b *testing.B, e *sigma.Engine) {
 	for _, ev := range events {
 		m.Match(ev)
 	}
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		m.Match(events[n%len(events)])
-		n++
-	}
+	sigma.MeasureCPU(b, func(n int) { m.Match(events[n%len(events)]) })
+	b.StopTimer()
+	events = nil
+	runtime.GC()
+	var st runtime.MemStats
+	runtime.ReadMemStats(&st)
+	b.ReportMetric(float64(st.HeapAlloc)/1e6, "MB-engine")
+	runtime.KeepAlive(m)
 }
 
 // BenchmarkCorpusSigmaHQ: all of SigmaHQ on the 10,015 records of the attack

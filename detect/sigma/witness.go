@@ -4,6 +4,7 @@
 package sigma
 
 import (
+	"math/bits"
 	"slices"
 )
 
@@ -125,7 +126,8 @@ type witnessIndex struct {
 // of a value, and the literal itself is compared before it counts.
 type fieldIndex struct {
 	field int32
-	bits  [gramBits / 64]uint64
+	bits  []uint64
+	shift uint32 // of the hash, so that it fits bits
 	grams map[uint32][]gramEntry
 }
 
@@ -135,11 +137,16 @@ type gramEntry struct {
 	rules []int32
 }
 
-const gramBits = 1 << 17
+// The bit set is sparse enough that one position in 64 passes by chance, within
+// these bounds of its size (powers of two).
+const (
+	minGramBits = 9
+	maxGramBits = 17
+)
 
 func gramOf(a, b, c byte) uint32 { return uint32(a) | uint32(b)<<8 | uint32(c)<<16 }
 
-func gramBit(g uint32) uint32 { return (g * 0x9e3779b1) >> (32 - 17) }
+func (f *fieldIndex) bit(g uint32) uint32 { return (g * 0x9e3779b1) >> f.shift }
 
 func newWitnessIndex(p *program, b *bucket) *witnessIndex {
 	x := &witnessIndex{}
@@ -188,7 +195,8 @@ func (p *program) ruleWitnesses(r *bucketRule) ([]witness, bool) {
 }
 
 func newFieldIndex(field int32, ws []witness, rules map[witness][]int32) fieldIndex {
-	x := fieldIndex{field: field, grams: map[uint32][]gramEntry{}}
+	size := min(max(bits.Len(uint(len(ws)*64)), minGramBits), maxGramBits)
+	x := fieldIndex{field: field, bits: make([]uint64, 1<<size/64), shift: 32 - uint32(size), grams: map[uint32][]gramEntry{}}
 	seen := map[uint32]int{}
 	for _, w := range ws {
 		for i := 0; i+3 <= len(w.text); i++ {
@@ -203,7 +211,7 @@ func newFieldIndex(field int32, ws []witness, rules map[witness][]int32) fieldIn
 			}
 		}
 		g := gramOf(w.text[off], w.text[off+1], w.text[off+2])
-		bit := gramBit(g)
+		bit := x.bit(g)
 		x.bits[bit/64] |= 1 << (bit % 64)
 		x.grams[g] = append(x.grams[g], gramEntry{w.text, off, rules[w]})
 	}
@@ -233,7 +241,7 @@ func (x *witnessIndex) candidates(m *Matcher) []int32 {
 func (f *fieldIndex) scan(m *Matcher, v []byte) {
 	for i := 0; i+3 <= len(v); i++ {
 		g := gramOf(v[i], v[i+1], v[i+2])
-		if bit := gramBit(g); f.bits[bit/64]&(1<<(bit%64)) == 0 {
+		if bit := f.bit(g); f.bits[bit/64]&(1<<(bit%64)) == 0 {
 			continue
 		}
 		for _, e := range f.grams[g] {

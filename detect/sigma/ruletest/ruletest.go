@@ -19,7 +19,6 @@ import (
 	"path"
 	"sort"
 	"strings"
-	"testing/fstest"
 	"time"
 
 	"citywall/detect"
@@ -81,11 +80,7 @@ func contains(list []string, s string) bool {
 func runOne(fsys fs.FS, rule string, pack *sigma.Engine, opt sigma.Options) (Result, error) {
 	res := Result{Rule: rule}
 	say := func(f string, args ...any) { res.Problems = append(res.Problems, fmt.Sprintf(f, args...)) }
-	b, err := fs.ReadFile(fsys, rule)
-	if err != nil {
-		return res, err
-	}
-	engine, report, err := sigma.Load([]sigma.Set{{Name: "test", FS: fstest.MapFS{path.Base(rule): {Data: b}}}}, opt)
+	engine, report, err := sigma.Load([]sigma.Set{{Name: "test", FS: single{fsys, rule}}}, opt)
 	if err != nil {
 		return res, err
 	}
@@ -129,6 +124,29 @@ func runOne(fsys fs.FS, rule string, pack *sigma.Engine, opt sigma.Options) (Res
 		say("%s: every event fires: a test needs a look-alike that does not", name)
 	}
 	return res, nil
+}
+
+// single shows one file of a tree as if it stood alone at its root.
+type single struct {
+	fs.FS
+	name string
+}
+
+// Open opens that file, or the root.
+func (s single) Open(name string) (fs.File, error) {
+	if name == path.Base(s.name) {
+		name = s.name
+	}
+	return s.FS.Open(name)
+}
+
+// ReadDir lists that file alone.
+func (s single) ReadDir(string) ([]fs.DirEntry, error) {
+	st, err := fs.Stat(s.FS, s.name)
+	if err != nil {
+		return nil, err
+	}
+	return []fs.DirEntry{fs.FileInfoToDirEntry(st)}, nil
 }
 
 // match returns what the rules named by own say of the events.
