@@ -260,18 +260,23 @@ func (h *house) until(what string, ok func() bool) {
 
 func rules(t testing.TB, docs ...string) *sigma.Engine {
 	t.Helper()
+	e, err := loadRules(docs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func loadRules(docs ...string) (*sigma.Engine, error) {
 	fsys := fstest.MapFS{}
 	for i, d := range docs {
 		fsys[fmt.Sprintf("r%d.yml", i)] = &fstest.MapFile{Data: []byte(d)}
 	}
 	e, rep, err := sigma.Load([]sigma.Set{{Name: "test", FS: fsys}}, sigma.Options{})
-	if err != nil {
-		t.Fatal(err)
+	if err == nil && len(e.Rules()) != len(docs) {
+		err = fmt.Errorf("rules not loaded: %+v", rep)
 	}
-	if len(e.Rules()) != len(docs) {
-		t.Fatalf("rules not loaded: %+v", rep)
-	}
-	return e
+	return e, err
 }
 
 const logCleared = `title: Security log cleared
