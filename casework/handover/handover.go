@@ -8,24 +8,62 @@
 // content is used, that only the receiver's key opens a sealed package, that
 // sizes are bounded, and that no member's name becomes a path. It never
 // decides whether somebody may hand over.
+//
+// Inside the seal (an age file, https://age-encryption.org/v1) is a tar of
+// plain files that any tar reads:
+//
+//	manifest.json   canonical JSON (package canon): who, what, and every
+//	                member below with size and SHA-256
+//	manifest.sig    base64 of 4 bytes SHA-256 of the signing key, 64 bytes
+//	                Ed25519 over "citywall-handover/1", newline, manifest.json
+//	incident.json   the incident
+//	findings.jsonl  its findings, one a line
+//	events.jsonl    the original records, with raw bytes and origin, one a line
+//	report…         reports, as the sender's console wrote them
+//
+// Of tar there is exactly one way to write these (see container), and every
+// other is refused: nothing in the file is without meaning, so nothing can be
+// changed unseen.
 package handover
 
 import (
-	"context"
 	"crypto/ed25519"
-	"io"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
-	"filippo.io/age"
-
 	"citywall/asset"
-	"citywall/casework"
-	"citywall/casework/docket"
 	"citywall/detect"
 	"citywall/event"
 	"citywall/incident"
+	"citywall/internal/canon"
 	"citywall/internal/fault"
+)
+
+// Format is the format of packages that this program writes and reads.
+const Format = "citywall-handover/1"
+
+// Names of members.
+const (
+	manifestName = "manifest.json"
+	sigName      = "manifest.sig"
+	incidentName = "incident.json"
+	findingsName = "findings.jsonl"
+	eventsName   = "events.jsonl"
+)
+
+// Limits of a package. One that a sender makes beyond them is refused when it
+// is made, one that arrives when it is opened.
+const (
+	maxManifest = 1 << 20
+	maxMembers  = 64
+	maxReport   = 64 << 20 // also of incident.json
+	maxRecords  = 4 << 30  // findings.jsonl and events.jsonl, bytes each
 )
 
 // Content is what is handed over.
@@ -68,46 +106,116 @@ type Member struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Package is an opened, verified package.
-type Package struct {
-	Manifest Manifest
-	SHA256   string // of the manifest's bytes
-	Signer   string // name of the trusted key that signed
-	Sealed   bool
-	Incident incident.Incident
-}
-
 // Trusted is a key whose signature is accepted.
 type Trusted struct {
 	Name string
 	Key  ed25519.PublicKey
 }
 
-var errPending = fault.New(fault.Unavailable, "hand-over is not built yet")
-
-// Export writes a package to w, signed with key and sealed to the recipients.
-// Without recipients it is signed only.
-func Export(ctx context.Context, w io.Writer, env Envelope, c Content, key ed25519.PrivateKey, to ...age.Recipient) (Manifest, error) {
-	return Manifest{}, errPending
+// Fingerprint is what two people compare over the telephone: the first 16
+// bytes of SHA-256 of the key, in groups of four hex digits.
+func Fingerprint(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(key)
+	h := hex.EncodeToString(sum[:16])
+	var out []string
+	for i := 0; i < len(h); i += 4 {
+		out = append(out, h[i:i+4])
+	}
+	return strings.Join(out, " ")
 }
 
-// Open reads and verifies the package in file: seal, signature, every member.
-// The package holds temporary files until Close.
-func Open(ctx context.Context, file string, trusted []Trusted, ids ...age.Identity) (*Package, error) {
-	return nil, errPending
+func signed(manifest []byte) []byte { return append([]byte(Format+"\n"), manifest...) }
+
+func keyHash(key ed25519.PublicKey) []byte {
+	sum := sha256.Sum256(key)
+	return sum[:4]
 }
 
-// Findings yields the findings of the package.
-func (p *Package) Findings() iter.Seq2[detect.Finding, error] { return nil }
+func sign(manifest []byte, key ed25519.PrivateKey) []byte {
+	pub := key.Public().(ed25519.PublicKey)
+	raw := append(keyHash(pub), ed25519.Sign(key, signed(manifest))...)
+	return append([]byte(base64.StdEncoding.EncodeToString(raw)), '\n')
+}
 
-// Events yields the original records of the package.
-func (p *Package) Events() iter.Seq2[*event.Event, error] { return nil }
+// verify returns the name of the trusted key that signed the manifest.
+func verify(manifest, sig []byte, trusted []Trusted) (string, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(string(sig), "\n"))
+	if err != nil || len(raw) != 4+ed25519.SignatureSize || base64.StdEncoding.EncodeToString(raw)+"\n" != string(sig) {
+		return "", changed("its signature is not one")
+	}
+	known := false
+	for _, t := range trusted {
+		if len(t.Key) != ed25519.PublicKeySize || string(keyHash(t.Key)) != string(raw[:4]) {
+			continue
+		}
+		known = true
+		if ed25519.Verify(t.Key, signed(manifest), raw[4:]) {
+			return t.Name, nil
+		}
+	}
+	if known {
+		return "", changed("the signature does not fit the manifest")
+	}
+	return "", fault.New(fault.Forbidden,
+		"the package is signed with a key that is not trusted here (it begins with %x): compare the sender's fingerprint by telephone, then put its public.json into the folder keys/<realm>/trusted", raw[:4])
+}
 
-// Close removes the temporary files.
-func (p *Package) Close() error { return nil }
+// changed is the error for a package that is not as it was signed.
+func changed(format string, args ...any) error {
+	return fault.New(fault.Invalid, "the package was changed or is damaged: %s", fmt.Sprintf(format, args...))
+}
 
-// Import opens a case from the package. A package that was imported before is
-// a conflict that names its case.
-func Import(ctx context.Context, d *docket.Docket, p *Package, actor, owner, title string) (casework.File, error) {
-	return casework.File{}, errPending
+// parseManifest reads a manifest whose signature was checked. What is signed
+// is trusted to be meant, not to be sane.
+func parseManifest(b []byte) (Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, fault.New(fault.Invalid, "the package's manifest: %w", err)
+	}
+	if m.Format != Format {
+		return m, fault.New(fault.Invalid, "the package has the format %q, this program reads %q: ask for one made by an older or newer Citywall", m.Format, Format)
+	}
+	again, err := canon.Marshal(m)
+	if err != nil || string(again) != string(b) {
+		return m, fault.New(fault.Invalid, "the package's manifest holds what this program does not know")
+	}
+	if err := m.check(); err != nil {
+		return m, fault.New(fault.Invalid, "the package's manifest: %w", err)
+	}
+	return m, nil
+}
+
+func (m Manifest) check() error {
+	switch {
+	case m.ID == "" || m.Incident == "" || m.Sender == "" || m.Time.IsZero():
+		return fmt.Errorf("it lacks id, incident, sender or time")
+	case !m.From.Valid() || !m.To.Valid() || m.From == m.To:
+		return fmt.Errorf("it goes from realm %q to realm %q", m.From, m.To)
+	case len(m.Members) < 3 || len(m.Members) > maxMembers:
+		return fmt.Errorf("%d members", len(m.Members))
+	case m.Members[0].Name != incidentName || m.Members[1].Name != findingsName || m.Members[2].Name != eventsName:
+		return fmt.Errorf("its members are in another order")
+	}
+	seen := map[string]bool{manifestName: true, sigName: true}
+	for _, x := range m.Members {
+		most := int64(maxReport)
+		if x.Name == findingsName || x.Name == eventsName {
+			most = maxRecords
+		}
+		switch {
+		case !safeName(x.Name) || seen[x.Name]:
+			return fmt.Errorf("a member is called %q", x.Name)
+		case x.Size < 0 || x.Size > most:
+			return fmt.Errorf("member %s has %d bytes, more than %d", x.Name, x.Size, most)
+		}
+		seen[x.Name] = true
+	}
+	return nil
+}
+
+// safeName reports whether s may be a member's name: letters, digits, dots,
+// dashes and underscores, not beginning with a dot.
+func safeName(s string) bool {
+	return s != "" && len(s) <= 100 && s[0] != '.' &&
+		strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 }
