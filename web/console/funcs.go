@@ -29,7 +29,7 @@ import (
 )
 
 // parse builds the pages of one language. The language is closed over by the
-// functions, so that a template says {{t "now.title"}} and nothing more.
+// functions, so that a template names a text and nothing more.
 func (s *Server) parse(l text.Lang) (map[string]*template.Template, error) {
 	common, err := template.New("").Funcs(s.funcs(l)).ParseFS(files, "templates/common/*.html")
 	if err != nil {

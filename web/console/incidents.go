@@ -176,6 +176,7 @@ func newStory(l text.Lang, in incident.Incident, fs []detect.Finding, eventBase,
 		}
 	}
 	svg, err := picture.Draw(in, picture.Options{
+		ID:   "picture",
 		Lang: l, Hop: func(h incident.Hop) string { return narrate.Hop(l, h) },
 		HopLink: func(n int) string { return "#hop-" + strconv.Itoa(n) },
 	})

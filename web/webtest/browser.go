@@ -226,3 +226,6 @@ func Find(role string) Person {
 	}
 	panic("no person is " + role)
 }
+
+// widest names what reaches beyond the window, for a failure.
+const widest = `[...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1 && !e.closest(".scroll, .picture, .chartbox, .within, svg")).map((e) => e.tagName + "." + e.className + " " + e.textContent.slice(0, 40)).slice(0, 8).join(" | ")`

@@ -26,6 +26,8 @@ func TestPictures(t *testing.T) {
 	}
 	s := New(t)
 	ev := incidenttest.Hospital().Hops[0].Evidence[1].Event.String()
+	box, kase := s.Handed(t), ""
+	kase, box = s.Opened(t, box[0]), box[1:]
 	city := []struct{ name, path string }{
 		{"now", "/now"}, {"incidents", "/incidents"}, {"incident", "/incidents/" + s.Incident}, {"handover", "/incidents/" + s.Incident + "/handover"},
 		{"findings", "/findings?span=24h"}, {"finding", "/findings/" + incidenttest.Findings()[1].ID}, {"search", "/search"},
@@ -52,7 +54,7 @@ func TestPictures(t *testing.T) {
 						}
 						b.Picture(filepath.Join(dir, file))
 						if wide := b.Text(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); wide != "0" {
-							t.Errorf("%s: the page is %s px wider than the window", file, wide)
+							t.Errorf("%s: the page is %s px wider than the window: %s", file, wide, b.Text(widest))
 						}
 					}
 					b.Await(`fetch("/prefs", {method: "POST", redirect: "manual", body: new URLSearchParams({theme: "` + theme + `", lang: "` + l + `"})}).then(() => "")`)
@@ -66,6 +68,14 @@ func TestPictures(t *testing.T) {
 					b.Click(`tbody[data-hop="3"] a.proof`)
 					b.Until("drawer", `!document.getElementById("drawer").hidden`)
 					shot("drawer", "")
+					b.Go("/help")
+					b.SignOut()
+					b.SignIn(Find("police_supervisor"))
+					shot("cases", "/cases")
+					shot("package", "/inbox/"+box[0])
+					shot("case", "/cases/"+kase)
+					shot("caseevents", "/cases/"+kase+"/events?q=")
+					shot("caseevent", "/cases/"+kase+"/events/"+ev)
 					for _, who := range []struct {
 						role  string
 						pages []string

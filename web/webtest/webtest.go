@@ -13,6 +13,7 @@ package webtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,7 +83,11 @@ type Site struct {
 	Incident string            // record id of the hospital's incident
 	IDs      map[string]string // engine's id → record id
 	Dir      string
+	ahead    atomic.Int64 // how far the site's clock is ahead of Now, ns
 }
+
+// Forward moves the site's clock.
+func (s *Site) Forward(d time.Duration) { s.ahead.Add(int64(d)) }
 
 // New stands a site up; it is taken down with the test.
 func New(t testing.TB) *Site {
@@ -103,7 +109,7 @@ func Build(t testing.TB, dir string) *Site {
 	policeKeys, err := keys.Open(filepath.Join(dir, "keys"), "police")
 	must(t, err)
 	s.Config = web.Config{LiveEvery: 300 * time.Millisecond, Desk: desk.Config{
-		Policy: policy, Now: func() time.Time { return Now }, Version: desk.Version{Version: "test", Go: "go"}, Query: parse,
+		Policy: policy, Now: func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) }, Version: desk.Version{Version: "test", Go: "go"}, Query: parse,
 		City:   s.city(t, ctx, cityKeys, policeKeys, inbox),
 		Police: police(t, ctx, dir, cityKeys, policeKeys, inbox),
 	}}
@@ -209,9 +215,7 @@ func police(t testing.TB, ctx context.Context, dir string, city, own *keys.Ring,
 	t.Helper()
 	d, side := realm(t, ctx, dir, asset.Police, own)
 	cases, err := casedb.Open(ctx, d, casework.Scheme{})
-	if err != nil { // TODO-PENDING
-		return &desk.Police{Realm: side, Cases: &docket.Docket{}, Vault: &exhibit.Vault{}}
-	}
+	must(t, err)
 	vault, err := exhibit.Open(filepath.Join(dir, "cases"))
 	must(t, err)
 	book := &docket.Docket{Store: cases, Vault: vault}
@@ -225,6 +229,34 @@ func police(t testing.TB, ctx context.Context, dir string, city, own *keys.Ring,
 			return handover.Import(ctx, book, p, actor, owner, title)
 		},
 	}}
+}
+
+// Handed hands the hospital's incident and a smaller one over to the police and
+// returns the ids of the packages.
+func (s *Site) Handed(t testing.TB) []string {
+	t.Helper()
+	c := s.As(t, "chen.yj")
+	var out []string
+	for _, id := range []string{s.Incident, s.IDs[incidenttest.Others()[1].ID]} {
+		a := c.Send("/api/v1/incidents/"+id+"/handover", `{"reason":"市立醫院遭勒索軟體攻擊，影響門診，請協助偵辦。","send":true}`)
+		var g struct{ Package string }
+		if err := json.Unmarshal([]byte(a.Body), &g); err != nil || a.Status != http.StatusOK {
+			t.Fatalf("hand over: %d %s", a.Status, a.Body)
+		}
+		out = append(out, g.Package)
+	}
+	return out
+}
+
+// Opened opens a case from a package and returns its id.
+func (s *Site) Opened(t testing.TB, pkg string) string {
+	t.Helper()
+	a := s.As(t, "chang.kh").Send("/api/v1/inbox/"+pkg+"/open", `{"title":"市立醫院遭勒索軟體攻擊案","owner":"chang.kh"}`)
+	var f struct{ ID string }
+	if err := json.Unmarshal([]byte(a.Body), &f); err != nil || a.Status != http.StatusOK {
+		t.Fatalf("open a case: %d %s", a.Status, a.Body)
+	}
+	return f.ID
 }
 
 // Client is a browser without script: it keeps cookies and does not follow

@@ -1,0 +1,422 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+
+	"citywall/incident/incidenttest"
+	"citywall/web/api"
+	"citywall/web/webtest"
+)
+
+// spec is the document, made strict: what an answer holds and the document
+// does not name is an error too.
+type spec struct {
+	root  map[string]any
+	paths map[string]any
+	comp  *jsonschema.Compiler
+}
+
+func load(t *testing.T) spec {
+	t.Helper()
+	var v any
+	if err := yaml.Unmarshal(api.Document, &v); err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := doc.(map[string]any)
+	schemas := root["components"].(map[string]any)["schemas"].(map[string]any)
+	for name, s := range schemas {
+		schemas[name] = flatten(schemas, s.(map[string]any))
+	}
+	strict(root)
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.DefaultDraft(jsonschema.Draft2020)
+	if err := c.AddResource("https://citywall.test/openapi.json", root); err != nil {
+		t.Fatal(err)
+	}
+	return spec{root, root["paths"].(map[string]any), c}
+}
+
+// flatten joins the parts of an allOf, so that strict can close the whole.
+func flatten(schemas map[string]any, s map[string]any) map[string]any {
+	for k, v := range s {
+		if m, ok := v.(map[string]any); ok {
+			s[k] = flatten(schemas, m)
+		}
+	}
+	all, ok := s["allOf"].([]any)
+	if !ok {
+		return s
+	}
+	out := map[string]any{"type": "object", "properties": map[string]any{}}
+	var required []any
+	for _, x := range all {
+		part := x.(map[string]any)
+		if ref, ok := part["$ref"].(string); ok {
+			part = flatten(schemas, schemas[strings.TrimPrefix(ref, "#/components/schemas/")].(map[string]any))
+		}
+		for k, v := range part["properties"].(map[string]any) {
+			out["properties"].(map[string]any)[k] = v
+		}
+		if r, ok := part["required"].([]any); ok {
+			required = append(required, r...)
+		}
+	}
+	out["required"] = required
+	return out
+}
+
+func strict(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		_, props := x["properties"].(map[string]any)
+		_, said := x["additionalProperties"]
+		_, typed := x["type"]
+		if props && typed && !said {
+			x["additionalProperties"] = false
+		}
+		for _, y := range x {
+			strict(y)
+		}
+	case []any:
+		for _, y := range x {
+			strict(y)
+		}
+	}
+}
+
+// response finds what the document says of an answer: the schema of its media
+// type, by pointer.
+func (s spec) response(t *testing.T, method, path string, status int, media string) string {
+	t.Helper()
+	op := s.paths[path].(map[string]any)[strings.ToLower(method)].(map[string]any)
+	at := "#/paths/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(path) + "/" + strings.ToLower(method) + "/responses/"
+	rs := op["responses"].(map[string]any)
+	key := fmt.Sprint(status)
+	r, ok := rs[key].(map[string]any)
+	if !ok {
+		key = "default"
+		if r, ok = rs[key].(map[string]any); !ok {
+			t.Fatalf("%s %s: status %d is not documented", method, path, status)
+		}
+	}
+	at += key
+	if ref, ok := r["$ref"].(string); ok {
+		at = ref
+		r = s.root["components"].(map[string]any)["responses"].(map[string]any)[strings.TrimPrefix(ref, "#/components/responses/")].(map[string]any)
+	}
+	content, ok := r["content"].(map[string]any)
+	if !ok {
+		return "" // no body
+	}
+	if _, ok := content[media]; !ok {
+		t.Fatalf("%s %s: answers %s, documented are %v", method, path, media, content)
+	}
+	return at + "/content/" + strings.ReplaceAll(media, "/", "~1") + "/schema"
+}
+
+func TestEveryRouteIsDocumentedAndTheReverse(t *testing.T) {
+	s := load(t)
+	var documented []string
+	for path, item := range s.paths {
+		for method := range item.(map[string]any) {
+			documented = append(documented, strings.ToUpper(method)+" "+path)
+		}
+	}
+	routes := api.Routes()
+	for _, r := range routes {
+		if !slices.Contains(documented, r) {
+			t.Errorf("%s is not in openapi.yaml", r)
+		}
+	}
+	for _, d := range documented {
+		if !slices.Contains(routes, d) {
+			t.Errorf("%s is in openapi.yaml and nowhere else", d)
+		}
+	}
+	for path, item := range s.paths {
+		for method, op := range item.(map[string]any) {
+			names := map[string]bool{}
+			ps, _ := op.(map[string]any)["parameters"].([]any)
+			for _, p := range ps {
+				m := p.(map[string]any)
+				if ref, ok := m["$ref"].(string); ok {
+					m = s.root["components"].(map[string]any)["parameters"].(map[string]any)[strings.TrimPrefix(ref, "#/components/parameters/")].(map[string]any)
+				}
+				if m["in"] == "path" {
+					names[m["name"].(string)] = true
+				}
+			}
+			for part := range strings.SplitSeq(path, "/") {
+				if strings.HasPrefix(part, "{") && !names[strings.Trim(part, "{}")] {
+					t.Errorf("%s %s: path parameter %s is not described", method, path, part)
+				}
+			}
+		}
+	}
+}
+
+// call is one real request.
+type call struct {
+	op     string // as documented
+	who    string // signed in as
+	path   string // the concrete path
+	body   string // JSON
+	status int
+}
+
+// TestAnswersAreAsDocumented asks every operation of the document for real and
+// holds the answers to their schemas. An operation that is never asked for
+// with success fails the test.
+func TestAnswersAreAsDocumented(t *testing.T) {
+	s := load(t)
+	site := webtest.New(t)
+	inc := "/incidents/" + site.Incident
+	other := "/incidents/" + site.IDs[incidenttest.Others()[0].ID]
+	third := site.IDs[incidenttest.Others()[1].ID]
+	ev := incidenttest.Hospital().Hops[0].Evidence[0].Event.String()
+	fd := incidenttest.Findings()[0].ID
+	span := "from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z"
+	login := fmt.Sprintf(`{"realm":"city","user":"chen.yj","password":%q}`, webtest.Password)
+
+	asked := map[string]bool{}
+	clients := map[string]*webtest.Client{}
+	do := func(c call) webtest.Answer {
+		t.Helper()
+		cl := clients[c.who]
+		if cl == nil {
+			if cl = site.Client(t); c.who != "" {
+				cl = site.As(t, c.who)
+			}
+			clients[c.who] = cl
+		}
+		method, path, _ := strings.Cut(c.op, " ")
+		concrete := path
+		if c.path != "" {
+			concrete = c.path
+		}
+		var a webtest.Answer
+		switch {
+		case method == "GET":
+			a = cl.Get(api.Prefix + concrete)
+		case path == "/inbox":
+			a = cl.Do("POST", api.Prefix+concrete, "application/octet-stream", strings.NewReader(c.body))
+		default:
+			a = cl.Send(api.Prefix+concrete, c.body)
+		}
+		want := c.status
+		if want == 0 {
+			want = 200
+		}
+		if a.Status != want {
+			t.Errorf("%s as %q: %d, want %d: %.400s", c.op, c.who, a.Status, want, a.Body)
+			return a
+		}
+		if want < 300 {
+			asked[c.op] = true
+		}
+		media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
+		ptr := s.response(t, method, path, a.Status, media)
+		if a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be cached: %q", c.op, a.Header.Get("Cache-Control"))
+		}
+		if media != "application/json" || ptr == "" {
+			return a
+		}
+		sch, err := s.comp.Compile("https://citywall.test/openapi.json" + ptr)
+		if err != nil {
+			t.Fatalf("%s: schema: %v", c.op, err)
+		}
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(a.Body))
+		if err != nil {
+			t.Fatalf("%s: %v: %.200s", c.op, err, a.Body)
+		}
+		if err := sch.Validate(v); err != nil {
+			t.Errorf("%s: the answer is not as documented: %v\n%.600s", c.op, err, a.Body)
+		}
+		return a
+	}
+	version := func(a webtest.Answer) string {
+		var v struct{ Version int64 }
+		if err := json.Unmarshal([]byte(a.Body), &v); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(v.Version)
+	}
+	lead, admin, auditor, police := "chen.yj", "hsu.admin", "kao.audit", "huang.st"
+
+	for _, c := range []call{
+		{op: "GET /version"}, {op: "GET /health"}, {op: "GET /openapi.yaml"}, {op: "GET /openapi.json"},
+		{op: "GET /session", status: 401},
+		{op: "POST /login", body: login},
+		{op: "POST /login", body: `{"realm":"city","user":"chen.yj","password":"wrong"}`, status: 403},
+		{op: "POST /login", body: `{"realm":"moon","user":"chen.yj","password":"wrong"}`, status: 404},
+		{op: "POST /login", body: `{"realm":"city","user":"chen.yj","pass":"misspelt"}`, status: 400},
+		{op: "POST /login/link", body: `{"realm":"city","link":"nothing"}`, status: 403},
+		{op: "GET /session", who: lead},
+		{op: "GET /events", who: lead, path: "/events?" + span},
+		{op: "GET /events", who: lead, path: "/events?from=yesterday", status: 400},
+		{op: "GET /events", who: admin, status: 403},
+		{op: "GET /events/count", who: lead, path: "/events/count?" + span},
+		{op: "GET /events/histogram", who: lead, path: "/events/histogram?width=1h&" + span},
+		{op: "GET /events/histogram", who: lead, path: "/events/histogram?width=1ms&" + span, status: 400},
+		{op: "GET /events/top", who: lead, path: "/events/top?field=host&" + span},
+		{op: "GET /events/export", who: lead, path: "/events/export?" + span},
+		{op: "GET /events/{id}", who: lead, path: "/events/" + ev},
+		{op: "GET /events/{id}", who: lead, path: "/events/" + strings.Repeat("0", 32), status: 404},
+		{op: "GET /events/{id}", who: lead, path: "/events/zz", status: 400},
+		{op: "GET /findings", who: lead}, {op: "GET /findings/histogram", who: lead}, {op: "GET /findings/export", who: lead, path: "/findings/export?format=jsonl"},
+		{op: "GET /findings/{id}", who: lead, path: "/findings/" + fd},
+		{op: "GET /incidents", who: lead}, {op: "GET /incidents/export", who: lead},
+		{op: "GET /incidents/{id}", who: lead, path: inc},
+		{op: "GET /incidents/{id}", who: police, path: inc, status: 403},
+		{op: "GET /incidents/{id}/history", who: lead, path: inc + "/history"},
+		{op: "GET /incidents/{id}/findings", who: lead, path: inc + "/findings"},
+		{op: "GET /incidents/{id}/picture.svg", who: lead, path: inc + "/picture.svg?print=1"},
+		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report"},
+		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=json&lang=zh-TW"},
+		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=csv"},
+		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=text"},
+		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=attackflow"},
+		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=docx", status: 400},
+		{op: "POST /incidents/{id}/notes", who: lead, path: inc + "/notes", body: `{"text":"seen"}`},
+		{op: "GET /sources", who: lead}, {op: "GET /rules", who: lead},
+	} {
+		do(c)
+	}
+
+	v := version(do(call{op: "GET /incidents/{id}", who: lead, path: inc}))
+	do(call{op: "POST /incidents/{id}/owner", who: lead, path: inc + "/owner", body: `{"version":` + v + `,"owner":"nobody.here"}`, status: 400})
+	v = version(do(call{op: "POST /incidents/{id}/owner", who: lead, path: inc + "/owner", body: `{"version":` + v + `,"owner":"chen.yj"}`}))
+	do(call{op: "POST /incidents/{id}/state", who: lead, path: inc + "/state", body: `{"version":999,"state":"triaged"}`, status: 409})
+	v = version(do(call{op: "POST /incidents/{id}/state", who: lead, path: inc + "/state", body: `{"version":` + v + `,"state":"triaged"}`}))
+	split := do(call{op: "POST /incidents/{id}/split", who: lead, path: inc + "/split", body: `{"version":` + v + `,"hosts":["opd-pc07"],"reason":"another matter"}`})
+	if !strings.Contains(split.Body, `"split_from"`) {
+		t.Errorf("the answer to a split is not the new incident: %.200s", split.Body)
+	}
+	v = version(do(call{op: "GET /incidents/{id}", who: lead, path: other}))
+	do(call{op: "POST /incidents/{id}/merge", who: lead, path: other + "/merge", body: `{"version":` + v + `,"into":"` + third + `","reason":"one intruder"}`})
+	v = version(do(call{op: "GET /incidents/{id}", who: lead, path: other}))
+	do(call{op: "POST /incidents/{id}/unmerge", who: lead, path: other + "/unmerge", body: `{"version":` + v + `,"reason":"two after all"}`})
+
+	// Users, tokens, the audit log.
+	do(call{op: "GET /users", who: admin})
+	v = version(do(call{op: "POST /users", who: admin, body: `{"name":"new.one","shown":"新進","role":"soc_analyst"}`}))
+	do(call{op: "POST /users", who: lead, body: `{"name":"new.two","role":"soc_analyst"}`, status: 403})
+	v = version(do(call{op: "POST /users/{name}", who: admin, path: "/users/new.one", body: `{"version":` + v + `,"shown":"新進","role":"soc_lead"}`}))
+	link := do(call{op: "POST /users/{name}/link", who: admin, path: "/users/new.one/link", body: `{}`})
+	var made struct{ Link, Secret, ID string }
+	mustJSON(t, link.Body, &made)
+	do(call{op: "POST /login/link", body: `{"realm":"city","link":"` + made.Link + `"}`})
+	do(call{op: "POST /login/link", body: `{"realm":"city","link":"` + made.Link + `"}`, status: 403})
+	do(call{op: "POST /users/{name}/sessions/end", who: admin, path: "/users/new.one/sessions/end", body: `{}`})
+	do(call{op: "POST /tokens", who: admin, body: `{"kind":"ingest","name":"hospital","source":"hosp-winlogbeat","agency":"hospital"}`})
+	api1 := do(call{op: "POST /tokens", who: admin, body: `{"kind":"api","name":"wall board","user":"lin.zh"}`})
+	mustJSON(t, api1.Body, &made)
+	do(call{op: "GET /tokens", who: admin})
+	byToken(t, site, made.Secret, 200)
+	do(call{op: "POST /tokens/{id}/revoke", who: admin, path: "/tokens/" + made.ID + "/revoke", body: `{}`, status: 204})
+	byToken(t, site, made.Secret, 401)
+	do(call{op: "GET /audit", who: auditor})
+	do(call{op: "GET /audit", who: lead, status: 403})
+	do(call{op: "GET /audit/head", who: auditor})
+	do(call{op: "POST /audit/verify", who: auditor, body: `{}`})
+	do(call{op: "GET /audit/{seq}/proof", who: auditor, path: "/audit/3/proof"})
+
+	// From the city to the police.
+	do(call{op: "POST /incidents/{id}/handover", who: "lin.zh", path: inc + "/handover", body: `{"reason":"x","send":true}`, status: 403})
+	do(call{op: "POST /incidents/{id}/handover", who: lead, path: inc + "/handover", body: `{"reason":"","send":true}`, status: 400})
+	do(call{op: "POST /incidents/{id}/handover", who: lead, path: inc + "/handover", body: `{"reason":"ransomware at a hospital","send":true}`})
+	carried := do(call{op: "POST /incidents/{id}/handover", who: lead, path: other + "/handover", body: `{"reason":"data theft"}`})
+	received := do(call{op: "POST /inbox", who: police, body: carried.Body})
+	do(call{op: "POST /inbox", who: police, body: "no package", status: 400})
+	do(call{op: "POST /inbox", who: lead, body: carried.Body, status: 403})
+	mustJSON(t, received.Body, &made)
+	do(call{op: "GET /inbox/{id}", who: police, path: "/inbox/" + made.ID})
+	var box struct{ Items []struct{ ID string } }
+	mustJSON(t, do(call{op: "GET /inbox", who: police}).Body, &box)
+	if len(box.Items) != 2 {
+		t.Fatalf("%d packages wait, want 2", len(box.Items))
+	}
+	for _, x := range box.Items {
+		if x.ID != made.ID {
+			mustJSON(t, do(call{op: "POST /inbox/{id}/open", who: police, path: "/inbox/" + x.ID + "/open", body: `{"title":"市立醫院遭勒索"}`}).Body, &made)
+		}
+	}
+	kase := "/cases/" + made.ID
+	do(call{op: "GET /cases", who: police})
+	do(call{op: "GET /cases", who: lead, status: 403})
+	do(call{op: "POST /cases", who: police, body: `{"title":"某公司報案","receipt":"R-1"}`})
+	full := do(call{op: "GET /cases/{id}", who: police, path: kase})
+	v = version(full)
+	v = version(do(call{op: "POST /cases/{id}/status", who: police, path: kase + "/status", body: `{"version":` + v + `,"status":"investigating"}`}))
+	do(call{op: "POST /cases/{id}/change", who: police, path: kase + "/change", body: `{"version":` + v + `,"owner":"chang.kh"}`})
+	do(call{op: "POST /cases/{id}/notes", who: police, path: kase + "/notes", body: `{"text":"調閱中"}`})
+	do(call{op: "POST /cases/{id}/verify", who: police, path: kase + "/verify", body: `{}`})
+	do(call{op: "GET /cases/{id}/exhibits/{n}", who: police, path: kase + "/exhibits/1"})
+	do(call{op: "GET /cases/{id}/exhibits/{n}", who: police, path: kase + "/exhibits/99", status: 404})
+	do(call{op: "GET /cases/{id}/events", who: police, path: kase + "/events?q="})
+	do(call{op: "GET /cases/{id}/events/{event}", who: police, path: kase + "/events/" + ev})
+	do(call{op: "GET /cases/{id}/findings", who: police, path: kase + "/findings"})
+	do(call{op: "GET /cases/{id}/picture.svg", who: police, path: kase + "/picture.svg"})
+	do(call{op: "GET /cases/{id}/report", who: police, path: kase + "/report?format=json"})
+	do(call{op: "GET /cases/{id}/report", who: lead, path: kase + "/report", status: 403})
+
+	do(call{op: "POST /session/password", who: "lin.zh", body: fmt.Sprintf(`{"old":"wrong","new":%q}`, "another horse 8 staple"), status: 403})
+	do(call{op: "POST /session/password", who: "lin.zh", body: fmt.Sprintf(`{"old":%q,"new":%q}`, webtest.Password, "another horse 8 staple"), status: 204})
+	do(call{op: "POST /session/end", who: lead, body: `{}`, status: 204})
+	do(call{op: "GET /session", who: lead, status: 401})
+
+	asked["GET /live"] = true // TestLive
+	for _, r := range api.Routes() {
+		if !asked[r] {
+			t.Errorf("%s was never answered with success", r)
+		}
+	}
+}
+
+func mustJSON(t *testing.T, s string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(s), v); err != nil {
+		t.Fatalf("%v: %.200s", err, s)
+	}
+}
+
+func byToken(t *testing.T, s *webtest.Site, token string, want int) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+api.Prefix+"/incidents?"+url.Values{"limit": {"1"}}.Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != want {
+		t.Errorf("a token got %d, want %d", res.StatusCode, want)
+	}
+}
