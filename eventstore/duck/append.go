@@ -60,7 +60,7 @@ func (s *Store) Append(ctx context.Context, b eventstore.Batch) error {
 		return storeFault("append", errors.Join(err, rerr))
 	}
 	for _, t := range made.tables {
-		s.tables[t] = true
+		s.tables[t.name] = t.day
 	}
 	s.nameMu.Lock()
 	s.names.add(made.names)
@@ -69,7 +69,10 @@ func (s *Store) Append(ctx context.Context, b eventstore.Batch) error {
 }
 
 // made is what a transaction adds to what the store keeps in memory.
-type made struct{ tables, names []string }
+type made struct {
+	tables []table
+	names  []string
+}
 
 func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) {
 	var m made
@@ -99,19 +102,18 @@ func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) 
 	}
 	sort.Strings(names)
 	for _, t := range names {
-		if !s.tables[t] {
-			m.tables = append(m.tables, t)
+		if _, ok := s.tables[t]; !ok {
+			n := table{t, dayOf(byTable[t][0].when)}
+			m.tables = append(m.tables, n)
 			if _, err := s.w.ExecContext(ctx, createTable(t)); err != nil {
 				return m, fmt.Errorf("create %s: %w", t, err)
+			}
+			if _, err := s.w.ExecContext(ctx, `INSERT INTO hot VALUES ($1, $2)`, n.name, n.day); err != nil {
+				return m, fmt.Errorf("show %s: %w", t, err)
 			}
 		}
 		if err := s.fill(ctx, t, byTable[t], b.Case); err != nil {
 			return m, fmt.Errorf("fill %s: %w", t, err)
-		}
-	}
-	if len(m.tables) > 0 {
-		if _, err := s.w.ExecContext(ctx, createView(append(s.tableList(), m.tables...))); err != nil {
-			return m, fmt.Errorf("create view: %w", err)
 		}
 	}
 	m.names, err = s.newNames(ctx, fresh)
@@ -154,12 +156,12 @@ type placed struct {
 // table each would let a sender grow the catalogue without end.
 func (s *Store) tableFor(when time.Time, making map[string][]placed) string {
 	t := tableOf(when)
-	if s.tables[t] || making[t] != nil {
+	if _, ok := s.tables[t]; ok || making[t] != nil {
 		return t
 	}
 	n := len(s.tables)
 	for m := range making {
-		if !s.tables[m] {
+		if _, ok := s.tables[m]; !ok {
 			n++
 		}
 	}
@@ -174,19 +176,18 @@ func (s *Store) readTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.tables = make(map[string]bool, len(list))
+	s.tables = make(map[string]time.Time, len(list))
 	for _, t := range list {
-		s.tables[t] = true
+		s.tables[t.name] = t.day
 	}
 	s.stale = false
 	return nil
 }
 
-func (s *Store) tableList() []string {
-	out := make([]string, 0, len(s.tables))
-	for t := range s.tables {
-		out = append(out, t)
+func (s *Store) tableList() []table {
+	out := make([]table, 0, len(s.tables))
+	for name, day := range s.tables {
+		out = append(out, table{name, day})
 	}
-	sort.Strings(out)
 	return out
 }

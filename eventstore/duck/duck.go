@@ -28,7 +28,7 @@ type Options struct {
 	MemoryLimit string           // of DuckDB, about; "" means "2GB"
 	Threads     int              // of DuckDB; 0 means one per processor
 	Readers     int              // queries at a time, further ones wait; 0 means 4
-	MaxDays     int              // days with a hot table of their own, events of more days share one; 0 means 400
+	MaxDays     int              // days with a hot table of their own, events of more days share one; 0 means 60
 	Remember    time.Duration    // how long a MsgID is remembered; 0 means 30 days
 	Now         func() time.Time // nil means time.Now
 }
@@ -47,7 +47,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Readers = 4
 	}
 	if o.MaxDays <= 0 {
-		o.MaxDays = 400
+		o.MaxDays = 60
 	}
 	if o.Remember <= 0 {
 		o.Remember = 30 * 24 * time.Hour

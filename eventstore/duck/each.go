@@ -7,7 +7,6 @@ package duck
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,23 +33,18 @@ func (s *Store) Each(ctx context.Context, sc identity.Scope, q eventstore.Query,
 	if _, err := s.where(sc, q); err != nil {
 		return storeFault("each", err)
 	}
-	conn, err := s.db.Conn(ctx)
+	r, err := s.snapshot(ctx)
 	if err != nil {
 		return storeFault("each", err)
 	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
-		return storeFault("each", err)
-	}
-	w := walk{s: s, db: conn, sc: sc, q: q, f: f}
+	defer r.end(ctx)
+	w := walk{s: s, r: r, sc: sc, q: q, f: f}
 	err = w.slice(ctx, q.From.UTC().Truncate(time.Microsecond), q.To.UTC().Add(999).Truncate(time.Microsecond))
-	// The end of the transaction must run even when ctx is over.
-	_, rerr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	var stop *stopped
 	if errors.As(err, &stop) {
 		return stop.err // of f, as it was
 	}
-	return storeFault("each", errors.Join(err, rerr))
+	return storeFault("each", err)
 }
 
 // stopped carries an error of the caller's function past our own wrapping.
@@ -60,7 +54,7 @@ func (s *stopped) Error() string { return s.err.Error() }
 
 type walk struct {
 	s  *Store
-	db *sql.Conn
+	r  *snapshot
 	sc identity.Scope
 	q  eventstore.Query
 	f  func(*event.Event) error
@@ -122,10 +116,10 @@ func (w *walk) count(ctx context.Context, from, to time.Time) ([]part, error) {
 	}
 	span := to.UnixMicro() - from.UnixMicro()
 	width := max(1, (span+sliceParts-1)/sliceParts)
-	rows, err := w.db.QueryContext(
+	rows, err := w.r.conn.QueryContext(
 		ctx, fmt.Sprintf(
-			`SELECT (epoch_us(ts) - epoch_us(%s::TIMESTAMP)) // %s AS n, count(*), sum("size")::BIGINT FROM events WHERE %s GROUP BY 1 ORDER BY 1`,
-			c.b.Arg(from), c.b.Arg(width), c.String(),
+			`SELECT (epoch_us(ts) - epoch_us(%s::TIMESTAMP)) // %s AS n, count(*), sum("size")::BIGINT FROM (%s) GROUP BY 1 ORDER BY 1`,
+			c.b.Arg(from), c.b.Arg(width), union(w.r.tables, `ts, "size"`, c),
 		), c.b.Args...,
 	)
 	if err != nil {
@@ -194,8 +188,8 @@ func (w *walk) crowd(ctx context.Context, p part) error {
 
 // pass hands the events of one statement to f and returns the last key.
 func (w *walk) pass(ctx context.Context, c *where, limit string) (*key, error) {
-	rows, err := w.db.QueryContext(
-		ctx, "SELECT "+eventColumns+" FROM events WHERE "+c.String()+" ORDER BY "+orderBy(w.q.Sort)+limit, c.b.Args...,
+	rows, err := w.r.conn.QueryContext(
+		ctx, union(w.r.tables, eventColumns, c)+" ORDER BY "+orderBy(w.q.Sort)+limit, c.b.Args...,
 	)
 	if err != nil {
 		return nil, err

@@ -6,9 +6,6 @@
 package duck
 
 import (
-	"context"
-	"database/sql"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -97,42 +94,17 @@ func createTable(name string) string {
 	return `CREATE TABLE IF NOT EXISTS "` + name + `" (` + strings.Join(defs, ", ") + `)`
 }
 
-// createView lays the view events over the hot tables. The sealing of days
-// adds its Parquet files here.
-func createView(tables []string) string {
-	parts := make([]string, len(tables))
-	for i, t := range tables {
-		parts[i] = `SELECT * FROM "` + t + `"`
-	}
-	return "CREATE OR REPLACE VIEW events AS " + strings.Join(parts, " UNION ALL BY NAME ")
-}
-
 var setUp = []string{
 	`CREATE TABLE IF NOT EXISTS meta ("key" VARCHAR PRIMARY KEY, "value" VARCHAR NOT NULL)`,
 	// What was committed; rows older than Options.Remember are dropped.
 	`CREATE TABLE IF NOT EXISTS applied (msg_id VARCHAR PRIMARY KEY, seen TIMESTAMP NOT NULL)`,
 	// Which Parquet files are shown. Filled by the sealing of days.
 	`CREATE TABLE IF NOT EXISTS sealed (path VARCHAR PRIMARY KEY, day DATE NOT NULL, nrows BIGINT NOT NULL, sha256 VARCHAR NOT NULL)`,
+	// Which hot tables are shown, with their days; NULL is otherTable.
+	`CREATE TABLE IF NOT EXISTS hot (name VARCHAR PRIMARY KEY, day DATE)`,
 	// Spellings of native field names that were met, so that a person may
 	// write them in any case.
 	`CREATE TABLE IF NOT EXISTS names (name VARCHAR NOT NULL)`,
 	createTable(otherTable),
-}
-
-// hotTables lists the hot tables in the order of their days.
-func hotTables(ctx context.Context, db *sql.Conn) ([]string, error) {
-	rows, err := db.QueryContext(ctx, `SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'hot_') ORDER BY 1`)
-	if err != nil {
-		return nil, fmt.Errorf("list hot tables: %w", err)
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var t string
-		if err := rows.Scan(&t); err != nil {
-			return nil, err
-		}
-		out = append(out, t)
-	}
-	return out, rows.Err()
+	`INSERT INTO hot VALUES ('` + otherTable + `', NULL) ON CONFLICT DO NOTHING`,
 }

@@ -7,7 +7,6 @@ package duck
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -26,11 +25,6 @@ const (
 	defaultLimit = 100
 	maxLimit     = 1000
 )
-
-// queryer is the pool, or one connection with a transaction.
-type queryer interface {
-	QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error)
-}
 
 // Search implements eventstore.Store.
 func (s *Store) Search(ctx context.Context, sc identity.Scope, q eventstore.Query) (eventstore.Page, error) {
@@ -51,7 +45,12 @@ func (s *Store) Search(ctx context.Context, sc identity.Scope, q eventstore.Quer
 		}
 		w.add(beyond(&w.b, q.Sort, k))
 	}
-	keys, err := keysOf(ctx, s.db, w, q.Sort, q.Limit+1)
+	r, err := s.question(ctx)
+	if err != nil {
+		return eventstore.Page{}, storeFault("search", err)
+	}
+	defer r.end(ctx)
+	keys, err := r.keys(ctx, w, q.Sort, q.Limit+1)
 	if err != nil {
 		return eventstore.Page{}, storeFault("search", err)
 	}
@@ -60,7 +59,7 @@ func (s *Store) Search(ctx context.Context, sc identity.Scope, q eventstore.Quer
 		keys = keys[:q.Limit]
 		p.Next = s.writeCursor(keys[q.Limit-1], sc, q)
 	}
-	p.Events, err = s.byKeys(ctx, sc, keys)
+	p.Events, err = r.events(ctx, s.scoped(sc), keys)
 	return p, storeFault("search", err)
 }
 
@@ -71,13 +70,11 @@ type key struct {
 	id event.ID
 }
 
-func (k key) when() time.Time { return k.us.Add(time.Duration(k.ns)) }
-
-// keysOf returns the first n keys. Only these few columns are read for the
-// rows that are not on the page.
-func keysOf(ctx context.Context, db queryer, w *where, sort eventstore.Sort, n int) ([]key, error) {
-	rows, err := db.QueryContext(
-		ctx, "SELECT ts, ns, id FROM events WHERE "+w.String()+" ORDER BY "+orderBy(sort)+" LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
+// keys returns the first n keys. Only these few columns are read for the rows
+// that are not on the page.
+func (r *snapshot) keys(ctx context.Context, w *where, sort eventstore.Sort, n int) ([]key, error) {
+	rows, err := r.conn.QueryContext(
+		ctx, union(r.tables, "ts, ns, id", w)+" ORDER BY "+orderBy(sort)+" LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
 	)
 	if err != nil {
 		return nil, err
@@ -114,8 +111,9 @@ func beyond(b *sqlfilter.Builder, s eventstore.Sort, k key) string {
 	return fmt.Sprintf("ts %[1]s= %[2]s AND (ts %[1]s %[2]s OR ns %[1]s %[3]s OR (ns = %[3]s AND id %[1]s %[4]s::UUID))", op, us, ns, id)
 }
 
-// byKeys reads the events at the given keys, in their order.
-func (s *Store) byKeys(ctx context.Context, sc identity.Scope, keys []key) ([]*event.Event, error) {
+// events reads the events at the given keys, in their order. w has the scope
+// only.
+func (r *snapshot) events(ctx context.Context, w *where, keys []key) ([]*event.Event, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -130,10 +128,9 @@ func (s *Store) byKeys(ctx context.Context, sc identity.Scope, keys []key) ([]*e
 			to = k.us
 		}
 	}
-	w := s.scoped(sc)
 	w.between(from, to.Add(time.Microsecond))
 	w.add("id IN " + idList(&w.b, ids))
-	rows, err := s.db.QueryContext(ctx, "SELECT "+eventColumns+" FROM events WHERE "+w.String(), w.b.Args...)
+	rows, err := r.conn.QueryContext(ctx, union(r.tables, eventColumns, w), w.b.Args...)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +149,7 @@ func (s *Store) byKeys(ctx context.Context, sc identity.Scope, keys []key) ([]*e
 	out := make([]*event.Event, len(keys))
 	for i, k := range keys {
 		if out[i] = got[k]; out[i] == nil {
-			return nil, fault.New(fault.Busy, "event %s moved while it was read; ask again", k.id)
+			return nil, fmt.Errorf("event %s was found and then was not", k.id)
 		}
 	}
 	return out, nil
@@ -163,14 +160,19 @@ func (s *Store) byKeys(ctx context.Context, sc identity.Scope, keys []key) ([]*e
 func (s *Store) Get(ctx context.Context, sc identity.Scope, id event.ID) (*event.Event, error) {
 	w := s.scoped(sc)
 	w.add("id = " + w.b.Arg(id.String()) + "::UUID")
-	keys, err := keysOf(ctx, s.db, w, eventstore.Oldest, 1)
+	r, err := s.question(ctx)
+	if err != nil {
+		return nil, storeFault("get event", err)
+	}
+	defer r.end(ctx)
+	keys, err := r.keys(ctx, w, eventstore.Oldest, 1)
 	if err != nil {
 		return nil, storeFault("get event", err)
 	}
 	if len(keys) == 0 {
 		return nil, fault.New(fault.NotFound, "event %s: not found", id)
 	}
-	es, err := s.byKeys(ctx, sc, keys)
+	es, err := r.events(ctx, s.scoped(sc), keys)
 	if err != nil {
 		return nil, storeFault("get event", err)
 	}
@@ -179,8 +181,10 @@ func (s *Store) Get(ctx context.Context, sc identity.Scope, id event.ID) (*event
 
 // where is a condition under construction; all parts must hold.
 type where struct {
-	b     sqlfilter.Builder
-	parts []string
+	b        sqlfilter.Builder
+	parts    []string
+	bounded  bool // by between
+	from, to time.Time
 }
 
 func (w *where) add(s string)   { w.parts = append(w.parts, s) }
@@ -189,6 +193,7 @@ func (w *where) String() string { return strings.Join(w.parts, " AND ") }
 // between bounds the time, to exclusive. The day comes first: it is the folder
 // of sealed events.
 func (w *where) between(from, to time.Time) {
+	w.bounded, w.from, w.to = true, from, to
 	const date = "2006-01-02"
 	w.add("day BETWEEN " + w.b.Arg(from.Format(date)) + "::DATE AND " + w.b.Arg(to.Add(-1).Format(date)) + "::DATE")
 	w.add("ts >= " + w.b.Arg(from.Truncate(time.Microsecond)))

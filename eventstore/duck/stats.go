@@ -27,8 +27,13 @@ func (s *Store) Count(ctx context.Context, sc identity.Scope, q eventstore.Query
 	if err != nil {
 		return 0, storeFault("count", err)
 	}
+	r, err := s.question(ctx)
+	if err != nil {
+		return 0, storeFault("count", err)
+	}
+	defer r.end(ctx)
 	var n int64
-	err = s.db.QueryRowContext(ctx, "SELECT count(*) FROM events WHERE "+w.String(), w.b.Args...).Scan(&n)
+	err = r.conn.QueryRowContext(ctx, "SELECT count(*) FROM ("+union(r.tables, "ts", w)+")", w.b.Args...).Scan(&n)
 	return n, storeFault("count", err)
 }
 
@@ -54,10 +59,15 @@ func (s *Store) Histogram(ctx context.Context, sc identity.Scope, q eventstore.Q
 	// microsecond before.
 	from := w.b.Arg(q.From.UTC().Truncate(time.Microsecond))
 	ns, us := w.b.Arg(int64(q.From.Nanosecond()%1000)), w.b.Arg(width.Microseconds())
-	rows, err := s.db.QueryContext(
+	r, err := s.question(ctx)
+	if err != nil {
+		return nil, storeFault("histogram", err)
+	}
+	defer r.end(ctx)
+	rows, err := r.conn.QueryContext(
 		ctx, fmt.Sprintf(
-			"SELECT (epoch_us(ts) - epoch_us(%s::TIMESTAMP) - (CASE WHEN ns < %s THEN 1 ELSE 0 END)) // %s AS n, count(*) FROM events WHERE %s GROUP BY 1",
-			from, ns, us, w.String(),
+			"SELECT (epoch_us(ts) - epoch_us(%s::TIMESTAMP) - (CASE WHEN ns < %s THEN 1 ELSE 0 END)) // %s AS n, count(*) FROM (%s) GROUP BY 1",
+			from, ns, us, union(r.tables, "ts, ns", w),
 		), w.b.Args...,
 	)
 	if err != nil {
@@ -86,11 +96,11 @@ func (s *Store) Top(ctx context.Context, sc identity.Scope, q eventstore.Query, 
 	if err != nil {
 		return nil, storeFault("top", err)
 	}
-	var from string
+	var value string
 	if name, ok := eventstore.Native(field); ok {
 		list, has := dialect{s.spellings}.nativeValues(&w.b, name)
 		w.add(has)
-		from = "SELECT unnest(" + list + ") AS v FROM events WHERE " + w.String()
+		value = "unnest(" + list + ") AS v"
 	} else {
 		name, _ := eventstore.Column(field)
 		kind, _ := eventstore.KindOf(name)
@@ -98,10 +108,15 @@ func (s *Store) Top(ctx context.Context, sc identity.Scope, q eventstore.Query, 
 			return nil, fault.New(fault.Invalid, "top: the values of %s are all different", name)
 		}
 		d := dialect{}
-		from = "SELECT " + d.AsText(kind, d.Column(name)) + " AS v FROM events WHERE " + w.String()
+		value = d.AsText(kind, d.Column(name)) + " AS v"
 	}
-	rows, err := s.db.QueryContext(
-		ctx, "SELECT v, count(*) AS c FROM ("+from+") WHERE v IS NOT NULL GROUP BY v ORDER BY c DESC, v LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
+	r, err := s.question(ctx)
+	if err != nil {
+		return nil, storeFault("top", err)
+	}
+	defer r.end(ctx)
+	rows, err := r.conn.QueryContext(
+		ctx, "SELECT v, count(*) AS c FROM ("+union(r.tables, value, w)+") WHERE v IS NOT NULL GROUP BY v ORDER BY c DESC, v LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
 	)
 	if err != nil {
 		return nil, storeFault("top", err)

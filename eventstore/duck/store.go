@@ -31,14 +31,15 @@ type Store struct {
 	opt       Options
 	db        *sql.DB
 	cursorKey []byte
+	slots     chan struct{} // one value per question under way
 
 	// mu is held by the one writer, so by Append and Close.
 	mu     sync.Mutex
-	w      *sql.Conn       // the writer connection
-	enc    encoder         //
-	tables map[string]bool // hot tables that exist
-	stale  bool            // a commit failed: tables must be read again
-	pruned time.Time       // UTC day on which applied was last pruned
+	w      *sql.Conn            // the writer connection
+	enc    encoder              //
+	tables map[string]time.Time // hot tables and their days
+	stale  bool                 // a commit failed: tables must be read again
+	pruned time.Time            // UTC day on which applied was last pruned
 
 	nameMu sync.RWMutex
 	names  nameBook
@@ -65,8 +66,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, openFault(dir, err)
 	}
-	s := &Store{opt: o, db: sql.OpenDB(c)}
-	s.db.SetMaxOpenConns(o.Readers + 1)
+	s := &Store{opt: o, db: sql.OpenDB(c), slots: make(chan struct{}, o.Readers)}
 	s.db.SetMaxIdleConns(o.Readers + 1)
 	if err := s.start(ctx, dir); err != nil {
 		if s.w != nil {
@@ -128,9 +128,6 @@ func (s *Store) start(ctx context.Context, dir string) error {
 	}
 	if err := s.readTables(ctx); err != nil {
 		return err
-	}
-	if _, err := s.w.ExecContext(ctx, createView(s.tableList())); err != nil {
-		return fmt.Errorf("create view: %w", err)
 	}
 	if err := s.readNames(ctx); err != nil {
 		return err

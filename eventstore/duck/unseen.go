@@ -57,9 +57,13 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 	}
 	known := map[identityKey]bool{}
 	if len(timed) > 0 {
-		w := lookup(b.Case, timed)
-		w.add("timed AND (" + inPieces(&w.b, pieces(times)) + ")")
-		if err := s.findKnown(ctx, known, w); err != nil {
+		w, tables := lookup(b.Case, timed), s.tableList()
+		ps := pieces(times)
+		w.add("timed AND (" + inPieces(&w.b, ps) + ")")
+		tables = slices.DeleteFunc(tables, func(t table) bool {
+			return !slices.ContainsFunc(ps, func(p piece) bool { return t.holds(p.from, p.to.Add(1)) })
+		})
+		if err := s.findKnown(ctx, known, tables, w); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +72,7 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 		// when it comes again: look everywhere.
 		w := lookup(b.Case, untimed)
 		w.add("NOT timed")
-		if err := s.findKnown(ctx, known, w); err != nil {
+		if err := s.findKnown(ctx, known, s.tableList(), w); err != nil {
 			return nil, err
 		}
 	}
@@ -85,8 +89,11 @@ func lookup(caseID string, ids []string) *where {
 	return w
 }
 
-func (s *Store) findKnown(ctx context.Context, known map[identityKey]bool, w *where) error {
-	rows, err := s.w.QueryContext(ctx, "SELECT realm, id FROM events WHERE "+w.String(), w.b.Args...)
+func (s *Store) findKnown(ctx context.Context, known map[identityKey]bool, tables []table, w *where) error {
+	if len(tables) == 0 {
+		return nil
+	}
+	rows, err := s.w.QueryContext(ctx, union(tables, "realm, id", w), w.b.Args...)
 	if err != nil {
 		return fmt.Errorf("look for known events: %w", err)
 	}

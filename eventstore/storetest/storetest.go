@@ -185,7 +185,10 @@ func testScope(t *testing.T, open Open) {
 			if d := cmp.Diff(o.top(sc, all, "agency", 10), top); d != "" {
 				t.Error(d)
 			}
-			for _, k := range o {
+			for i, k := range o {
+				if k.e.Realm == asset.City && i%9 > 0 {
+					continue // enough of them
+				}
 				e, err := s.Get(t.Context(), sc, k.e.ID)
 				switch {
 				case visible(k, sc) && err != nil:
