@@ -33,7 +33,8 @@ func MeasureCPU(b *testing.B, f func(n int)) {
 }
 
 // BruteForce evaluates every rule of the event's bucket without index or
-// folding, and returns the ids of those that match.
+// folding, and returns the ids of those that match and give findings of their
+// own.
 func BruteForce(e *Engine, ev *event.Event) []string {
 	m := e.NewMatcher()
 	m.begin(ev)
@@ -45,7 +46,7 @@ func BruteForce(e *Engine, ev *event.Event) []string {
 	seen := map[int32]bool{}
 	for i := range e.byTarget {
 		x := &e.byTarget[i]
-		if x.target.takes(k) && m.eval(&x.tree) {
+		if x.target.takes(k) && !silent(x.feeds) && m.eval(&x.tree) {
 			seen[x.rule] = true
 		}
 	}
