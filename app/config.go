@@ -35,17 +35,17 @@ const ConfigName = "citywall.yaml"
 // defaults, file, environment (CITYWALL_CONSOLE_ADDR for console.addr), flags.
 // An unknown key is an error, with its line.
 type Config struct {
-	Lang     string          `yaml:"lang"` // zh-TW or en: of what Citywall writes by itself
-	Console  Console         `yaml:"console"`
-	Syslog   []syslog.Config `yaml:"syslog"`
-	Watch    []watch.Config  `yaml:"watch"`
-	Queue    queue.Config    `yaml:"queue"`
-	Store    Store           `yaml:"store"`
-	Rules    Rules           `yaml:"rules"`
-	Topology asset.Topology  `yaml:"topology"`
-	Clocks   Clocks          `yaml:"clock_offsets"` // source -> known error of its clock, "2m30s" when it runs fast
-	Lookback time.Duration   `yaml:"lookback"`      // how far back correlation reads after a restart
-	OSUsers  identity.OSUsers `yaml:"os_users"`     // who an operating-system user is at the local socket
+	Lang     string           `yaml:"lang"` // zh-TW or en: of what Citywall writes by itself
+	Console  Console          `yaml:"console"`
+	Syslog   []syslog.Config  `yaml:"syslog"`
+	Watch    []watch.Config   `yaml:"watch"`
+	Queue    queue.Config     `yaml:"queue"`
+	Store    Store            `yaml:"store"`
+	Rules    Rules            `yaml:"rules"`
+	Topology asset.Topology   `yaml:"topology"`
+	Clocks   Clocks           `yaml:"clock_offsets"` // source -> known error of its clock, "2m30s" when it runs fast
+	Lookback time.Duration    `yaml:"lookback"`      // how far back correlation reads after a restart
+	OSUsers  identity.OSUsers `yaml:"os_users"`      // who an operating-system user is at the local socket
 }
 
 // Clocks maps a source to the known error of its clock.

@@ -14,6 +14,7 @@ import (
 	"citywall/asset"
 	"citywall/casework"
 	"citywall/casework/handover"
+	"citywall/eventstore/query"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/ingest/transport/httpbulk"
@@ -42,7 +43,7 @@ func (a *App) desk(v desk.Version) desk.Config {
 			Cases: a.docket, Vault: a.docket.Vault,
 			Packages: &desk.Packages{Open: a.openPackage, Import: a.importPackage, Inbox: inbox},
 		},
-		Policy: a.policy, Now: a.now, Log: a.log, Version: v,
+		Policy: a.policy, Query: query.Parse, Now: a.now, Log: a.log, Version: v,
 	}
 }
 

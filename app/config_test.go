@@ -1,0 +1,66 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"citywall/ingest/transport/syslog"
+	"citywall/internal/fault"
+)
+
+func load(t *testing.T, yaml string, env []string, flags map[string]string) (Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if yaml != "" {
+		if err := os.WriteFile(filepath.Join(dir, ConfigName), []byte(yaml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Load(dir, env, flags)
+}
+
+// TestWeight: file, then environment, then flags.
+func TestWeight(t *testing.T) {
+	c, err := load(t, "console: {addr: '127.0.0.1:1'}\nstore: {threads: 3}\n", []string{"CITYWALL_CONSOLE_ADDR=127.0.0.1:2", "CITYWALL_STORE_MEMORY_MB=512", "CITYWALL_DATA=x", "HOME=y"},
+		map[string]string{"console.addr": "127.0.0.1:3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Console.Addr != "127.0.0.1:3" || c.Store.Threads != 3 || c.Store.MemoryMB != 512 {
+		t.Errorf("got %+v %+v", c.Console, c.Store)
+	}
+}
+
+// TestListenersGetDefaults: an element of a list says only what differs.
+func TestListenersGetDefaults(t *testing.T) {
+	c, err := load(t, "syslog: [{name: fw, net: tcp, addr: '127.0.0.1:6514'}]\n", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Syslog) != 1 || c.Syslog[0].MaxSize != syslog.Defaults().MaxSize || c.Syslog[0].Net != syslog.TCP {
+		t.Errorf("got %+v", c.Syslog)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		yaml string
+		env  []string
+	}{
+		"unknown key":      {"consle: {}\n", nil},
+		"unknown variable": {"", []string{"CITYWALL_CONSOLE_ADR=x"}},
+		"bad address":      {"console: {addr: here}\n", nil},
+		"half a pair":      {"console: {addr: '127.0.0.1:1', cert: a.pem}\n", nil},
+		"language":         {"lang: fr\n", nil},
+		"two of a name":    {"syslog: [{name: a, net: udp, addr: ':1'}, {name: a, net: udp, addr: ':2'}]\n", nil},
+		"small store":      {"store: {memory_mb: 1}\n", nil},
+	} {
+		if _, err := load(t, c.yaml, c.env, nil); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
