@@ -251,7 +251,7 @@ func (s *Server) caseEvents(w http.ResponseWriter, r *http.Request, c door.Calle
 	}
 	switch {
 	case fault.Is(err, fault.Invalid):
-		d.Error, status = err.Error(), http.StatusBadRequest
+		d.Error, status = wording(Lang(r), err), http.StatusBadRequest
 	case err != nil:
 		return err
 	}

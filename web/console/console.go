@@ -260,9 +260,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, c door.Caller, err
 	status, p := api.Explain(r.Context(), s.Log, err)
 	l := Lang(r)
 	said := p.Message
-	var ref *identity.Refusal
-	if errors.As(err, &ref) {
-		said = ref.Text(l)
+	if p.Kind != "internal" {
+		said = wording(l, err)
 	}
 	key := "error." + strings.ReplaceAll(string(p.Kind), " ", "_")
 	data := struct {
@@ -273,6 +272,16 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, c door.Caller, err
 		s.Log.ErrorContext(r.Context(), "render error page", "err", err)
 		http.Error(w, p.Message, status)
 	}
+}
+
+// wording says an error in the person's language where it can be said so:
+// refusals of a policy and mistakes in a query can.
+func wording(l text.Lang, err error) string {
+	var said interface{ Text(text.Lang) string }
+	if errors.As(err, &said) {
+		return said.Text(l)
+	}
+	return err.Error()
 }
 
 // back sends the browser to a page after a change, with the key of what was

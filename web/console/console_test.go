@@ -6,6 +6,7 @@ package console_test
 import (
 	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -474,6 +475,68 @@ func TestRealmsSeeNothingOfEachOther(t *testing.T) {
 					t.Errorf("%s (%s) asks for %s%s: %d", p.Name, p.Role, prefix, path, a.Status)
 				}
 			}
+		}
+	}
+}
+
+// TestSearchPage asks in the query language, follows every facet to the number
+// it promised, and makes mistakes.
+func TestSearchPage(t *testing.T) {
+	s := webtest.New(t)
+	c := s.As(t, "chen.yj")
+	c.Lang = "en"
+	total := func(path string) string {
+		t.Helper()
+		a := c.Get(path)
+		m := regexp.MustCompile(`<p class="total"><b>([0-9,]+)</b>`).FindStringSubmatch(a.Body)
+		if a.Status != http.StatusOK || m == nil {
+			t.Fatalf("%s: %d", path, a.Status)
+		}
+		return m[1]
+	}
+	if n := total("/search?q=" + url.QueryEscape(`event_id:(4624 OR 4625) AND NOT user:svc_backup last:24h`)); n == "0" {
+		t.Error("nothing is found")
+	}
+	base := "/search?q=event_id%3A4624+OR+event_id%3A4625&span=24h"
+	page := c.Get(base).Body
+	links := regexp.MustCompile(`<li><a href="(/search[^"]+)" title="[^"]*"><span class="fv">([^<]*)</span>.*?<span class="fc">([0-9,]+)</span>`).FindAllStringSubmatch(page, -1)
+	if len(links) < 15 {
+		t.Fatalf("%d facet values", len(links))
+	}
+	for _, l := range links {
+		if n := total(html.UnescapeString(l[1])); n != l[3] {
+			t.Errorf("facet %s promises %s and gives %s", l[2], l[3], n)
+		}
+	}
+	// Pages do not overlap and end.
+	seen := map[string]bool{}
+	for path, n := base, 0; path != ""; n++ {
+		if n > 40 {
+			t.Fatal("the pages do not end")
+		}
+		body := c.Get(path).Body
+		for _, m := range regexp.MustCompile(`class="rowlink" href="/events/([0-9a-f]{32})"`).FindAllStringSubmatch(body, -1) {
+			if seen[m[1]] {
+				t.Errorf("event %s twice", m[1])
+			}
+			seen[m[1]] = true
+		}
+		path = ""
+		if m := regexp.MustCompile(`href="([^"]+)" rel="next"`).FindStringSubmatch(body); m != nil {
+			path = html.UnescapeString(m[1])
+		}
+	}
+	if want := total(base); strings.ReplaceAll(want, ",", "") != fmt.Sprint(len(seen)) {
+		t.Errorf("%d events on all pages, %s in all", len(seen), want)
+	}
+	for _, wrong := range []string{"(event_id:4625", "host:", `"open`, "last:soon"} {
+		for _, l := range []text.Lang{text.En, text.ZhTW} {
+			c.Lang = string(l)
+			a := c.Get("/search?q=" + url.QueryEscape(wrong))
+			if a.Status != http.StatusBadRequest || !strings.Contains(a.Body, `id="q-error" role="alert"`) || !strings.Contains(a.Body, `value="`) {
+				t.Errorf("%s: %d", wrong, a.Status)
+			}
+			check(t, "search "+wrong, l, a)
 		}
 	}
 }

@@ -7,12 +7,14 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"citywall/event"
 	"citywall/eventstore"
+	"citywall/eventstore/query"
 	"citywall/ingest/format"
 	"citywall/internal/draw"
 	"citywall/internal/fault"
@@ -121,7 +123,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, c door.Caller) e
 		err := s.look(r, c, &d, from, to)
 		switch {
 		case fault.Is(err, fault.Invalid): // the person can mend it: show it by the box
-			d.Error, status = err.Error(), http.StatusBadRequest
+			d.Error, status = wording(l, err), http.StatusBadRequest
 		case err != nil:
 			return err
 		}
@@ -186,10 +188,10 @@ func (s *Server) look(r *http.Request, c door.Caller, d *searchData, from, to ti
 
 // narrow adds a condition to a query.
 func narrow(q, field, value string) string {
-	if strings.ContainsAny(value, ` "\:()*?`) || value == "" {
-		value = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
-	}
 	cond := field + ":" + value
+	if !plainValue.MatchString(value) {
+		cond = query.Format(eventstore.Cond{Field: field, Op: eventstore.Eq, Value: value})
+	}
 	if q == "" {
 		return cond
 	}
@@ -198,6 +200,9 @@ func narrow(q, field, value string) string {
 	}
 	return q + " AND " + cond
 }
+
+// plainValue is a value that the query language reads as it stands.
+var plainValue = regexp.MustCompile(`^[A-Za-z0-9_@][A-Za-z0-9_.@-]*$`)
 
 func eventChart(l text.Lang, d *searchData, u *url.URL) (template.HTML, error) {
 	ch := draw.Chart{ID: "search-chart", Title: text.T(l, "console.chart.events"), Desc: text.T(l, "console.chart.twin"), Width: 1080, Height: 120}

@@ -12,7 +12,6 @@ import (
 	"citywall/asset"
 	"citywall/detect"
 	"citywall/event"
-	"citywall/eventstore"
 	"citywall/incident"
 	"citywall/incident/incidenttest"
 	"citywall/ingest/format"
@@ -142,6 +141,3 @@ func rules() desk.Rules {
 	add("Suspicious Kernel Driver Load", "windows / driver_load", "no record of driver_load has arrived yet", detect.High, desk.RuleWaiting)
 	return r
 }
-
-// parse is a little of the query language, until its package is there.
-func parse(text string, now time.Time) (eventstore.Query, error) { return eventstore.Query{}, nil }

@@ -36,6 +36,7 @@ import (
 	"citywall/detect/detectdb"
 	"citywall/eventstore"
 	"citywall/eventstore/duck"
+	"citywall/eventstore/query"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/incident"
@@ -109,7 +110,7 @@ func Build(t testing.TB, dir string) *Site {
 	policeKeys, err := keys.Open(filepath.Join(dir, "keys"), "police")
 	must(t, err)
 	s.Config = web.Config{LiveEvery: 300 * time.Millisecond, Desk: desk.Config{
-		Policy: policy, Now: func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) }, Version: desk.Version{Version: "test", Go: "go"}, Query: parse,
+		Policy: policy, Now: func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) }, Version: desk.Version{Version: "test", Go: "go"}, Query: query.Parse,
 		City:   s.city(t, ctx, cityKeys, policeKeys, inbox),
 		Police: police(t, ctx, dir, cityKeys, policeKeys, inbox),
 	}}
