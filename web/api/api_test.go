@@ -185,6 +185,16 @@ func TestExportsAreSafeToOpen(t *testing.T) {
 			}
 		}
 	}
+	a = c.Get(api.Prefix + "/events/export?format=ocsf&from=2026-11-20T18:00:00Z&to=2026-11-20T20:00:00Z")
+	classes := map[float64]int{}
+	for _, l := range strings.Split(strings.TrimSpace(a.Body), "\n") {
+		var o map[string]any
+		mustJSON(t, l, &o)
+		classes[o["class_uid"].(float64)]++
+	}
+	if sum := classes[3002] + classes[1007] + classes[4001] + classes[0]; sum != n.Count || classes[3002] == 0 {
+		t.Errorf("OCSF classes %v of %d events", classes, n.Count)
+	}
 	a = c.Get(api.Prefix + "/events/export?format=jsonl&from=2026-11-20T18:00:00Z&to=2026-11-20T20:00:00Z")
 	lines := strings.Split(strings.TrimSpace(a.Body), "\n")
 	if len(lines) != n.Count {

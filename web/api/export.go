@@ -14,6 +14,7 @@ import (
 
 	"citywall/detect"
 	"citywall/event"
+	"citywall/event/ocsf"
 	"citywall/eventstore"
 	"citywall/incident"
 	"citywall/incident/incidentdb"
@@ -52,7 +53,9 @@ type sheet[T any] struct {
 	object  func(T) any
 }
 
-var sheetMedia = map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+var sheetMedia = map[string]string{"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl", "ocsf": "application/jsonl"}
+
+var sheetSuffix = map[string]string{"csv": ".csv", "jsonl": ".jsonl", "ocsf": ".ocsf.jsonl"}
 
 // sheetKind reads ?format=.
 func sheetKind(r *http.Request, also ...string) (string, error) {
@@ -73,8 +76,8 @@ func sheetKind(r *http.Request, also ...string) (string, error) {
 // Excel reads Chinese as noise.
 func (k sheet[T]) write(w http.ResponseWriter, format string, each func(func(T) error) error) error {
 	out := &counted{w: w}
-	attach(w, sheetMedia[format], k.name+"."+format)
-	if format == "jsonl" {
+	attach(w, sheetMedia[format], k.name+sheetSuffix[format])
+	if format != "csv" {
 		enc := json.NewEncoder(out)
 		return out.failed(each(func(x T) error { return enc.Encode(k.object(x)) }))
 	}
@@ -112,7 +115,7 @@ func (s *Server) eventExport(w http.ResponseWriter, r *http.Request, who desk.Wh
 	if err != nil {
 		return err
 	}
-	format, err := sheetKind(r)
+	format, err := sheetKind(r, "ocsf")
 	if err != nil {
 		return err
 	}
@@ -128,6 +131,9 @@ func (s *Server) eventExport(w http.ResponseWriter, r *http.Request, who desk.Wh
 			return append(row, strings.ToValidUTF8(string(e.Raw), "\ufffd"))
 		},
 		object: func(e *event.Event) any { return NewEvent(e) },
+	}
+	if format == "ocsf" {
+		k.object = func(e *event.Event) any { return ocsf.From(e) }
 	}
 	return k.write(w, format, func(f func(*event.Event) error) error {
 		return s.Desk.ExportEvents(r.Context(), who, words, format, q, f)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/netip"
 	"path"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -127,11 +128,23 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"techlink": func(tech string) string { return tech },
 		"change":   func(pkg, actor, what string, args map[string]string) string { return change(l, pkg, actor, what, args) },
 
-		"count": func(c incidentdb.Counts, s string) int { return c[incident.State(s)] },
-		"share": share,
-		"spark": spark,
-		"hex":   hexDump,
+		"count":    func(c incidentdb.Counts, s string) int { return c[incident.State(s)] },
+		"first500": func(xs any) (any, error) { return firstN(xs, 500) },
+		"over500":  func(xs any) int { return max(0, reflect.ValueOf(xs).Len()-500) },
+		"share":    share,
+		"spark":    spark,
+		"hex":      hexDump,
 	}
+}
+
+// firstN cuts a list: a browser stumbles over ten thousand rows, and people read
+// the first hundred.
+func firstN(xs any, n int) (any, error) {
+	v := reflect.ValueOf(xs)
+	if v.Kind() != reflect.Slice {
+		return nil, fmt.Errorf("first: %T is no list", xs)
+	}
+	return v.Slice(0, min(n, v.Len())).Interface(), nil
 }
 
 // dict makes a map for a template that is called with several things.
