@@ -30,6 +30,7 @@ const (
 	AfterFailures       = "after_failures"        // {attempts}: refused so often, then let in
 	PlainAccess         = "plain_access"          // {}: ordinary access by which nothing was run
 	DomainService       = "domain_service"        // {}: what every member asks of a domain controller
+	NewMachine          = "new_machine"           // {address, days}: a source without a name, not seen before in so many days
 	FromOutside         = "from_outside"          // {address}: accepted from outside
 	AlertOnEdge         = "alert_on_edge"         // {alert, level}: a rule or product raised the connection itself; level may be absent
 	SourceBad           = "source_bad"            // {since}: the source showed signs before

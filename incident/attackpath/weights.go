@@ -35,6 +35,7 @@ type Weights struct {
 	Plain       float64 // an ordinary share or network logon, nothing run by it
 	Domain      float64 // what every member asks of a domain controller
 	FromOutside float64 // an administrative protocol accepted from outside
+	NewMachine  float64 // the source has no name and was never seen before
 
 	// Channels to the outside.
 	OddPort   float64 // a port no common service has
@@ -66,7 +67,7 @@ func Defaults() Weights {
 		Bias: -2, FirstPair: 2, NewKind: 1.5, Lone: 1, Alert: 1, Habit: -3, Refused: -4, Scan: -2,
 		SourceBad: 1.5, DestSign: 2, Responder: -4,
 		Switch: 2, Privileged: 0.5, RemoteExec: 2, AdminShare: 1.5, OffHours: 1, AfterFails: 1.5,
-		Plain: -1.5, Domain: -3, FromOutside: 1,
+		Plain: -1.5, Domain: -3, FromOutside: 1, NewMachine: 1.5,
 		OddPort: 1.5, AltPort: 0.5, NoName: 1, BadCert: 1.5, BareSNI: 1, Regular: 1.5, Busy: 0.5, Long: 0.5,
 		Upload: 1, Binary: 1, SharedBad: 2, Popular: -2,
 		Open: 0.5, Dwell: 0.05, K: 5, MaxHops: 12, Hop: 0.5, Channel: 0.5,
@@ -81,7 +82,7 @@ func (w Weights) Map() map[string]string {
 		"habit": f(w.Habit), "refused": f(w.Refused), "scan": f(w.Scan), "source_bad": f(w.SourceBad), "dest_sign": f(w.DestSign),
 		"responder": f(w.Responder), "credential_switch": f(w.Switch), "privileged": f(w.Privileged), "remote_exec": f(w.RemoteExec),
 		"admin_share": f(w.AdminShare), "off_hours": f(w.OffHours), "after_failures": f(w.AfterFails), "plain_access": f(w.Plain),
-		"domain_service": f(w.Domain), "from_outside": f(w.FromOutside), "odd_port": f(w.OddPort), "alt_port": f(w.AltPort),
+		"domain_service": f(w.Domain), "from_outside": f(w.FromOutside), "new_machine": f(w.NewMachine), "odd_port": f(w.OddPort), "alt_port": f(w.AltPort),
 		"no_name": f(w.NoName), "bad_certificate": f(w.BadCert), "bare_sni": f(w.BareSNI), "regular": f(w.Regular), "busy": f(w.Busy),
 		"long": f(w.Long), "upload": f(w.Upload), "binary": f(w.Binary), "shared_address": f(w.SharedBad), "popular": f(w.Popular), "open_start": f(w.Open),
 		"dwell": f(w.Dwell), "k": strconv.Itoa(w.K), "max_hops": strconv.Itoa(w.MaxHops), "hop_from": f(w.Hop), "channel_from": f(w.Channel),

@@ -87,8 +87,9 @@ func (h *Hosts) sides(st *fact.Store, set func(int, bool, string), sides ...stri
 	}
 }
 
-// members are hosts with a part in the domain: ticket clients and issuers, and
-// private addresses that a resolver gave for a name.
+// members are hosts with a part in the domain: ticket clients and issuers,
+// private addresses that logged on somewhere, and those that a resolver gave for
+// a name.
 func (h *Hosts) members(st *fact.Store, set func(int, bool, string)) {
 	for k := range st.Series {
 		switch k.Act {
@@ -104,6 +105,9 @@ func (h *Hosts) members(st *fact.Store, set func(int, bool, string)) {
 			}
 		case fact.Logon:
 			set(h.Of(k.Dst, 0), false, WhyMember)
+			if a := st.Node(k.Src).Addr; a.IsPrivate() {
+				set(h.Of(k.Src, 0), false, WhyMember)
+			}
 		case fact.Flow:
 			if k.Port == 88 || k.Port == 389 || k.Port == 464 {
 				if a := st.Node(k.Src).Addr; a.IsPrivate() {

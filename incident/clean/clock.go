@@ -101,21 +101,35 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 }
 
 // connections are rows with a source port: the same 5-tuple is the same
-// connection whoever wrote it.
+// connection whoever wrote it. Only ends that two clocks tell of are looked at.
 func connections(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sighting {
-	var out []sighting
-	for k, s := range st.Series {
-		if k.Act != fact.Flow && k.Act != fact.Logon && k.Act != fact.Refused {
-			continue
-		}
-		for i := range s.Conns {
-			x := &s.Conns[i]
-			if x.SPort == 0 {
+	type ends struct{ src, dst int }
+	clocks := map[ends]string{} // the one clock, "" for several
+	each := func(f func(k fact.Key, c *fact.Conn, e ends)) {
+		for k, s := range st.Series {
+			if k.Act != fact.Flow && k.Act != fact.Logon && k.Act != fact.Refused {
 				continue
 			}
-			out = append(out, sighting{src: h.Of(k.Src, x.T), dst: h.Of(k.Dst, x.T), port: x.SPort, t: x.T, clock: clockOf[x.Sensor]})
+			for i := range s.Conns {
+				if c := &s.Conns[i]; c.SPort != 0 {
+					f(k, c, ends{h.Of(k.Src, c.T), h.Of(k.Dst, c.T)})
+				}
+			}
 		}
 	}
+	each(func(_ fact.Key, c *fact.Conn, e ends) {
+		if name, ok := clocks[e]; !ok {
+			clocks[e] = clockOf[c.Sensor]
+		} else if name != clockOf[c.Sensor] {
+			clocks[e] = ""
+		}
+	})
+	var out []sighting
+	each(func(_ fact.Key, c *fact.Conn, e ends) {
+		if clocks[e] == "" {
+			out = append(out, sighting{src: e.src, dst: e.dst, port: c.SPort, t: c.T, clock: clockOf[c.Sensor]})
+		}
+	})
 	return out
 }
 

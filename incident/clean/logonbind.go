@@ -5,6 +5,7 @@ package clean
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -17,80 +18,73 @@ import (
 // saw a connection with both. The address that most of a host's logons point
 // to, by at least two and more than half, is its own.
 func logonBindings(st *fact.Store) []fact.Binding {
-	type key struct {
-		src   netip.Addr
-		sport uint16
+	// One end of a connection: a logon names a host, a flow an address.
+	type end struct {
+		src, dst fact.ID
+		sport    uint16
+		logon    bool
+		t        int64
 	}
-	type seen struct {
-		t    int64
-		name string
-	}
-	flows := false
+	ports := map[fact.ID]bool{} // sources of connections with a source port
 	for k := range st.Series {
-		flows = flows || k.Act == fact.Flow
+		if k.Act == fact.Flow && st.Node(k.Dst).Addr.IsValid() {
+			ports[k.Src] = true
+		}
 	}
-	if !flows {
-		return nil // nothing to compare with
-	}
-	by := map[key][]seen{}
+	var all []end
 	for k, s := range st.Series {
-		if k.Act != fact.Logon || st.Node(k.Dst).Name == "" || !st.Node(k.Src).Addr.IsValid() {
+		logon := k.Act == fact.Logon && st.Node(k.Dst).Name != "" && st.Node(k.Src).Addr.IsValid()
+		if !ports[k.Src] || !logon && (k.Act != fact.Flow || !st.Node(k.Dst).Addr.IsValid()) {
 			continue
 		}
 		for i := range s.Conns {
 			if c := &s.Conns[i]; c.SPort != 0 {
-				x := key{st.Node(k.Src).Addr, c.SPort}
-				by[x] = append(by[x], seen{t: c.T, name: st.Node(k.Dst).Name})
+				all = append(all, end{k.Src, k.Dst, c.SPort, logon, c.T})
 			}
 		}
 	}
-	if len(by) == 0 {
-		return nil
+	slices.SortFunc(all, func(a, b end) int {
+		return cmp.Or(cmp.Compare(a.src, b.src), cmp.Compare(a.sport, b.sport), cmp.Compare(a.t, b.t))
+	})
+	type vote struct {
+		name string
+		addr netip.Addr
 	}
-	votes := map[string]map[netip.Addr]int{}
+	votes, total := map[vote]int{}, map[string]int{}
 	spans := map[string][2]int64{}
 	const window = int64(15 * time.Minute)
-	for k, s := range st.Series {
-		a := st.Node(k.Dst).Addr
-		if k.Act != fact.Flow || !a.IsValid() {
+	for i := range all {
+		l := &all[i]
+		if !l.logon {
 			continue
 		}
-		for i := range s.Conns {
-			c := &s.Conns[i]
-			if c.SPort == 0 {
-				continue
+		name := st.Node(l.dst).Name
+		look := func(f *end) bool {
+			if f.src != l.src || f.sport != l.sport || f.t-l.t > window || l.t-f.t > window {
+				return false
 			}
-			for _, l := range by[key{st.Node(k.Src).Addr, c.SPort}] {
-				if d := l.t - c.T; d > window || -d > window {
-					continue
+			if !f.logon {
+				votes[vote{name, st.Node(f.dst).Addr}]++
+				total[name]++
+				x, ok := spans[name]
+				if !ok {
+					x = [2]int64{l.t, l.t}
 				}
-				if votes[l.name] == nil {
-					votes[l.name] = map[netip.Addr]int{}
-					spans[l.name] = [2]int64{l.t, l.t}
-				}
-				votes[l.name][a]++
-				x := spans[l.name]
-				spans[l.name] = [2]int64{min(x[0], l.t), max(x[1], l.t)}
+				spans[name] = [2]int64{min(x[0], l.t), max(x[1], l.t)}
 			}
+			return true
+		}
+		for j := i - 1; j >= 0 && look(&all[j]); j-- {
+		}
+		for j := i + 1; j < len(all) && look(&all[j]); j++ {
 		}
 	}
 	var out []fact.Binding
-	for name, v := range votes {
-		var best netip.Addr
-		total := 0
-		for a, n := range v {
-			total += n
-			if n > v[best] || n == v[best] && (!best.IsValid() || a.Less(best)) {
-				best = a
-			}
-		}
-		if v[best] >= 2 && 2*v[best] > total {
-			x := spans[name]
-			out = append(out, fact.Binding{Addr: best, Name: name, By: fact.ByLogon, First: x[0], Last: x[1], Count: int64(v[best])})
+	for _, v := range slices.SortedFunc(maps.Keys(votes), func(a, b vote) int { return cmp.Or(cmp.Compare(a.name, b.name), a.addr.Compare(b.addr)) }) {
+		if n := votes[v]; n >= 2 && 2*n > total[v.name] {
+			x := spans[v.name]
+			out = append(out, fact.Binding{Addr: v.addr, Name: v.name, By: fact.ByLogon, First: x[0], Last: x[1], Count: int64(n)})
 		}
 	}
-	slices.SortFunc(out, func(a, b fact.Binding) int {
-		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Name, b.Name))
-	})
 	return out
 }

@@ -36,13 +36,15 @@ type analysis struct {
 	switches    []attackpath.Switch
 	switchDays  map[switchKey][]int64 // when two accounts met on a host
 	tunnels     []tunnel
-	shareSeen   map[int]bool       // hosts whose share records we have
 	sessionFrom map[sessionKey]int // network sessions only
 	atDesktop   map[sessionKey]bool
-	arrivals    map[int][]arrival
+	arrivals    map[int][]arrival    // at hosts on which something ran that names no session
+	clients     map[int]map[int]bool // who uses a host's shares or logs on to it
+	alertedPair map[pair]bool        // a finding names both
 	logonsInto  map[int][]seriesOf
 
-	contacts []contact
+	contacts []*contact // by time
+	byPair   map[pair][]*contact
 	history  *history
 	causal   *attackpath.Causal
 
@@ -53,6 +55,7 @@ type analysis struct {
 	moves    []attackpath.Move
 	via      []via // what each move is made of
 
+	seeded  []seed // as traced
 	threads []*thread
 }
 
@@ -86,7 +89,7 @@ type tunnel struct {
 	outer, inner int
 	user         asset.Account
 	t, end       int64
-	orig         int64
+	orig, unc    int64
 	fails        int // refused attempts from the outer address shortly before
 	out, in      int64
 	at           []fact.At
@@ -125,7 +128,7 @@ func analyse(ctx context.Context, cfg filled, st *fact.Store) *answer {
 
 func begin(cfg filled, st *fact.Store) *analysis {
 	return &analysis{
-		cfg: cfg, st: st, pairMarks: map[pair][]pairMark{}, hostMarks: map[int][]hostMark{}, tickets: map[pair][]ticket{}, shareSeen: map[int]bool{},
+		cfg: cfg, st: st, pairMarks: map[pair][]pairMark{}, hostMarks: map[int][]hostMark{}, tickets: map[pair][]ticket{}, clients: map[int]map[int]bool{}, alertedPair: map[pair]bool{},
 		sessionFrom: map[sessionKey]int{}, atDesktop: map[sessionKey]bool{}, arrivals: map[int][]arrival{}, logonsInto: map[int][]seriesOf{}, signs: map[int][]sign{}, badSince: map[int]int64{},
 	}
 }
@@ -133,7 +136,7 @@ func begin(cfg filled, st *fact.Store) *analysis {
 // run goes through every stage.
 func (a *analysis) run(ctx context.Context) bool {
 	for _, stage := range []func(){
-		a.clean, a.marks, a.meet, a.remember, a.judge, a.hidden, a.outward, a.bad, a.inward, a.between, a.policies, a.trace,
+		a.clean, a.marks, a.judge, a.hidden, a.aside, a.outside, a.outward, a.bad, a.inside, a.inward, a.between, a.policies, a.trace,
 	} {
 		if stage(); ctx.Err() != nil {
 			return false
@@ -196,70 +199,67 @@ func (a *analysis) marks() {
 	}
 }
 
-// meet builds the contacts.
-func (a *analysis) meet() {
+// aside takes what is no connection between two hosts: sessions, tunnels,
+// tickets and switches of credentials.
+func (a *analysis) aside() {
 	needed := map[sessionKey]bool{}
+	waiting := map[int]bool{} // hosts on which something ran that names no session
 	for h, l := range a.hostMarks {
 		for _, m := range l {
-			if m.m.Sess != 0 {
+			switch {
+			case m.m.Sess != 0:
 				needed[sessionKey{h, m.m.Sess}] = true
+			case m.label == fact.ServiceNew || m.label == fact.TaskNew:
+				waiting[h] = true
 			}
 		}
 	}
 	from := map[sessionKey]arrival{}
 	for k, s := range a.st.Series {
-		if k.Act == fact.Logon || k.Act == fact.VPN {
-			for i := range s.Conns {
-				c := &s.Conns[i]
-				dst := a.hosts.Of(k.Dst, c.T)
-				key := sessionKey{dst, c.Sess}
-				if !needed[key] {
-					continue
-				}
-				if c.Type == 2 || c.Type == 7 || c.Type == 10 || c.Type == 11 {
-					a.atDesktop[key] = true // what is done at a desktop is done there
-					continue
-				}
-				src := a.hosts.Of(k.Src, c.T)
-				if old, ok := from[key]; !ok || c.T < old.t || c.T == old.t && src < old.src {
-					from[key] = arrival{c.T, src}
-				}
-			}
-		}
 		if k.Act == fact.Logon {
 			if h := a.hosts.Of(k.Dst, 0); h >= 0 {
 				a.logonsInto[h] = append(a.logonsInto[h], seriesOf{k, s})
+			}
+		}
+		class := classOf(k)
+		comes := (class == "smb" || class == "rpc" || class == "logon") && (k.Act == fact.Flow || k.Act == fact.Logon || k.Act == fact.Share)
+		for i := range s.Conns {
+			c := &s.Conns[i]
+			src, dst := a.hosts.Of(k.Src, c.T), a.hosts.Of(k.Dst, c.T)
+			if src < 0 || dst < 0 {
+				continue
+			}
+			shift, unc := a.clocks.Fix(c.Sensor)
+			t := c.T - shift
+			switch k.Act {
+			case fact.Logon:
+				a.arrived(needed, from, sessionKey{dst, c.Sess}, c, src)
+			case fact.Ticket:
+				if u := a.st.Account(k.User); !u.Machine {
+					a.tickets[pair{src, dst}] = append(a.tickets[pair{src, dst}], ticket{t, u, fact.At{T: c.T, Ptr: c.Ptr}})
+				}
+			case fact.Credential:
+				a.switches = append(a.switches, attackpath.Switch{Host: src, T: t, User: a.st.Account(k.User), Target: a.st.Account(c.Target), Dst: dst, Session: c.Sess})
+			case fact.VPN:
+				a.tunnel(k, c, src, dst, t, unc)
+			}
+			if comes && src != dst {
+				if a.clients[dst] == nil {
+					a.clients[dst] = map[int]bool{}
+				}
+				a.clients[dst][src] = true
+				if waiting[dst] {
+					a.arrivals[dst] = append(a.arrivals[dst], arrival{t, src})
+				}
 			}
 		}
 	}
 	for k, x := range from {
 		a.sessionFrom[k] = x.src
 	}
-	rows := a.rows()
-	for i := range rows {
-		r := &rows[i]
-		if r.k.Act == fact.Share {
-			a.shareSeen[r.dst] = true
-		}
-		if c := classOf(r.k); (c == "smb" || c == "rpc" || c == "logon") && (r.k.Act == fact.Flow || r.k.Act == fact.Logon || r.k.Act == fact.Share) {
-			a.arrivals[r.dst] = append(a.arrivals[r.dst], arrival{r.t, r.src})
-		}
-	}
 	for _, l := range a.arrivals {
 		slices.SortFunc(l, func(x, y arrival) int { return cmp.Or(cmp.Compare(x.t, y.t), cmp.Compare(x.src, y.src)) })
 	}
-	for i := 0; i < len(rows); {
-		j := i
-		for j < len(rows) && rows[j].src == rows[i].src && rows[j].dst == rows[i].dst {
-			j++
-		}
-		a.contacts = append(a.contacts, a.visits(rows[i:j])...)
-		i = j
-	}
-	slices.SortStableFunc(a.contacts, func(x, y contact) int {
-		return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(x.src, y.src), cmp.Compare(x.dst, y.dst), cmp.Compare(x.port, y.port), cmp.Compare(x.kind, y.kind))
-	})
-	a.tie()
 	a.switchDays = map[switchKey][]int64{}
 	for _, x := range a.switches {
 		k := switchKey{x.Host, x.User.Name, x.Target.Name}
@@ -270,38 +270,90 @@ func (a *analysis) meet() {
 	})
 }
 
-// aside takes what is no connection between two hosts.
-func (a *analysis) aside(r row) bool {
-	switch r.k.Act {
-	case fact.Ticket:
-		p := pair{r.src, r.dst}
-		if u := a.st.Account(r.k.User); !u.Machine {
-			a.tickets[p] = append(a.tickets[p], ticket{r.t, u, fact.At{T: r.orig, Ptr: r.c.Ptr}})
-		}
-		return true
-	case fact.Credential:
-		a.switches = append(a.switches, attackpath.Switch{
-			Host: r.src, T: r.t, User: a.st.Account(r.k.User), Target: a.st.Account(r.c.Target), Dst: r.dst, Session: r.c.Sess,
-		})
-		return true
-	case fact.VPN:
-		a.tunnel(r)
-		return true
-	case fact.Logon:
-		return r.src == r.dst
-	}
-	return false
-}
-
-func (a *analysis) tunnel(r row) {
-	user := a.st.Account(r.k.User)
-	if r.c.Type == fact.VPNEnd {
-		a.tunnels = append(a.tunnels, tunnel{outer: r.src, inner: r.dst, user: user, t: r.t - r.c.Dur, end: r.t, orig: r.orig, out: r.out, in: r.in})
+// arrived notes where a session that something ran in came from.
+func (a *analysis) arrived(needed map[sessionKey]bool, from map[sessionKey]arrival, key sessionKey, c *fact.Conn, src int) {
+	if !needed[key] {
 		return
 	}
-	a.tunnels = append(a.tunnels, tunnel{
-		outer: r.src, inner: r.dst, user: user, t: r.t, orig: r.orig, sensor: r.c.Sensor, at: []fact.At{{T: r.orig, Ptr: r.c.Ptr}},
+	if c.Type == 2 || c.Type == 7 || c.Type == 10 || c.Type == 11 {
+		a.atDesktop[key] = true // what is done at a desktop is done there
+		return
+	}
+	if old, ok := from[key]; !ok || c.T < old.t || c.T == old.t && src < old.src {
+		from[key] = arrival{c.T, src}
+	}
+}
+
+func (a *analysis) tunnel(k fact.Key, c *fact.Conn, src, dst int, t, unc int64) {
+	x := tunnel{outer: src, inner: dst, user: a.st.Account(k.User), t: t, orig: c.T, unc: unc + int64(c.Unc)*1e6}
+	if c.Type == fact.VPNEnd {
+		x.t, x.end, x.out, x.in = t-c.Dur, t, c.Out, c.In
+	} else {
+		x.sensor, x.at = c.Sensor, []fact.At{{T: c.T, Ptr: c.Ptr}}
+	}
+	a.tunnels = append(a.tunnels, x)
+}
+
+// outside builds the contacts with an outside end: bad turns on some of them.
+func (a *analysis) outside() {
+	a.meet(func(src, dst int) bool { return a.hosts.List[src].External || a.hosts.List[dst].External })
+	a.tie()
+	a.remember()
+}
+
+// inside adds the contacts between our own machines. Ordinary logons and share
+// use are the bulk of every log and never a move by themselves: they are looked
+// at only where one end is suspect, or something ran.
+func (a *analysis) inside() {
+	hot := map[int]bool{}
+	for h := range a.badSince {
+		hot[h] = true
+	}
+	for h, l := range a.hostMarks {
+		for _, m := range l {
+			switch m.label {
+			case fact.ServiceNew, fact.TaskNew, fact.WMIChild, fact.WinRMChild, fact.PolicyChanged, fact.PolicyApplied:
+				hot[h] = true
+			}
+		}
+	}
+	able := map[pair]bool{}
+	for k, s := range a.st.Series {
+		if (k.Act == fact.Flow || k.Act == fact.Logon) && capable(classOf(k)) && len(s.Conns)+len(s.Floods(a.st)) > 0 {
+			for i := range s.Conns {
+				able[pair{a.hosts.Of(k.Src, s.Conns[i].T), a.hosts.Of(k.Dst, s.Conns[i].T)}] = true
+			}
+		}
+	}
+	a.meet(func(src, dst int) bool {
+		if a.hosts.List[src].External || a.hosts.List[dst].External {
+			return false
+		}
+		p := pair{src, dst}
+		return hot[src] || hot[dst] || able[p] || a.pairMarks[p] != nil || a.alertedPair[p] || a.hosts.List[src].Zone == asset.ZoneVPN
 	})
+	a.remember()
+}
+
+// meet turns the wanted rows into contacts.
+func (a *analysis) meet(want func(src, dst int) bool) {
+	rows := a.rows(want)
+	for i := 0; i < len(rows); {
+		j := i
+		for j < len(rows) && rows[j].src == rows[i].src && rows[j].dst == rows[i].dst {
+			j++
+		}
+		a.contacts = append(a.contacts, a.visits(rows[i:j])...)
+		i = j
+	}
+	slices.SortStableFunc(a.contacts, func(x, y *contact) int {
+		return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(x.src, y.src), cmp.Compare(x.dst, y.dst), cmp.Compare(x.port, y.port), cmp.Compare(x.kind, y.kind))
+	})
+	a.byPair = map[pair][]*contact{}
+	for _, c := range a.contacts {
+		p := pair{c.src, c.dst}
+		a.byPair[p] = append(a.byPair[p], c)
+	}
 }
 
 // tie joins the beginnings and ends of tunnels and sorts tickets.
@@ -329,8 +381,8 @@ func (a *analysis) tie() {
 	a.tunnels = out
 	slices.SortStableFunc(a.tunnels, func(x, y tunnel) int { return cmp.Compare(x.t, y.t) })
 	var refused []*contact
-	for i := range a.contacts {
-		if c := &a.contacts[i]; c.refused && c.kind == "logon" && a.hosts.List[c.src].External {
+	for _, c := range a.contacts {
+		if c.refused && c.kind == "logon" && a.hosts.List[c.src].External {
 			refused = append(refused, c)
 		}
 	}

@@ -270,7 +270,20 @@ func (a *analysis) firstCompromise(t *thread) (*incident.FirstCompromise, incide
 		f.LastGood = at(last)
 	}
 	fc := patientzero.Interval(f)
+	if unc := a.beganUnc(t); unc >= int64(500*time.Millisecond) {
+		fc.Latest = fc.Latest.Add(time.Duration(unc)) // the first bad moment is known no better
+	}
 	return &fc, patientzero.Entry(w)
+}
+
+// beganUnc is the uncertainty of the first bad moment.
+func (a *analysis) beganUnc(t *thread) int64 {
+	for _, i := range t.entries {
+		if a.moves[i].To == t.root && a.moves[i].T == t.began {
+			return a.moves[i].Unc
+		}
+	}
+	return 0
 }
 
 func (a *analysis) firstSignOf(t *thread) *sign {
@@ -286,8 +299,8 @@ func (a *analysis) firstSignOf(t *thread) *sign {
 // noSources reports that nothing names who calls: the records tell of machines
 // only.
 func (a *analysis) noSources(t *thread) bool {
-	for i := range a.contacts {
-		if a.contacts[i].dst == t.root || a.contacts[i].src == t.root {
+	for _, c := range a.contacts {
+		if c.dst == t.root || c.src == t.root {
 			return false
 		}
 	}
@@ -311,22 +324,22 @@ func (a *analysis) attemptsBefore(t *thread, n int) (time.Time, int) {
 }
 
 // lastGood is the last ordinary record of the root before anything of the
-// thread.
+// thread, and not of the same minutes: what looks ordinary just before the first
+// bad record may already be part of it.
 func (a *analysis) lastGood(t *thread) int64 {
-	best := int64(0)
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	best, until := int64(0), t.began-int64(a.cfg.p.After)
+	for _, c := range a.contacts {
 		if c.first >= t.began || c.src != t.root && c.dst != t.root || c.refused {
 			continue
 		}
-		for _, x := range c.times {
-			if x < t.began {
+		for _, x := range c.times() {
+			if x < until {
 				best = max(best, x)
 			}
 		}
 	}
 	for i := range a.signs[t.root] {
-		if s := &a.signs[t.root][i]; s.last < t.began && !tried(s) {
+		if s := &a.signs[t.root][i]; s.last < until && !tried(s) {
 			best = max(best, s.last)
 		}
 	}
@@ -346,9 +359,9 @@ func (a *analysis) logsBegin(h int) int64 {
 			best = f
 		}
 	}
-	for i := range a.contacts {
-		if c := &a.contacts[i]; c.src == h || c.dst == h {
-			for _, s := range c.sensors {
+	for _, c := range a.contacts {
+		if c.src == h || c.dst == h {
+			for _, s := range c.sensors() {
 				take(s)
 			}
 		}
@@ -420,12 +433,39 @@ func (a *analysis) title(t *thread, in *incident.Incident) incident.Reason {
 	return r
 }
 
+// fullNames are the accounts that occur with exactly one domain: a firewall
+// writes the same user without it.
+func fullNames(hops []incident.Hop) map[string]asset.Account {
+	out := map[string]asset.Account{}
+	for _, h := range hops {
+		for _, u := range []asset.Account{h.User, h.Causal} {
+			if u.Domain == "" {
+				continue
+			}
+			if old, ok := out[u.Name]; ok && old != u {
+				u = asset.Account{Name: u.Name} // several: cannot be told
+			}
+			out[u.Name] = u
+		}
+	}
+	for n, u := range out {
+		if u.Domain == "" {
+			delete(out, n)
+		}
+	}
+	return out
+}
+
 // accounts are those used on the way.
 func (a *analysis) accounts(t *thread, hops []incident.Hop) []incident.AccountState {
 	by := map[asset.Account]*incident.AccountState{}
+	whole := fullNames(hops)
 	note := func(u asset.Account, h incident.Hop, r incident.Reason, used bool) {
 		if u.IsZero() || u.Machine {
 			return
+		}
+		if u.Domain == "" && whole[u.Name] != (asset.Account{}) {
+			u = whole[u.Name]
 		}
 		s := by[u]
 		if s == nil {

@@ -22,7 +22,7 @@ type channel struct {
 	src, dst    int
 	port        uint16
 	proto       uint8
-	contacts    []int // indices, in order of time
+	contacts    []*contact // in order of time
 	first, last int64
 	count       int
 	out, in     int64
@@ -64,8 +64,7 @@ const (
 // outward scores the channels to the outside.
 func (a *analysis) outward() {
 	index := map[[4]int]int{}
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	for _, c := range a.contacts {
 		if a.hosts.List[c.src].External || !a.hosts.List[c.dst].External || c.refused || !c.flow || c.proto == 17 && (c.port == 53 || c.port == 123) {
 			continue
 		}
@@ -77,14 +76,14 @@ func (a *analysis) outward() {
 			a.channels = append(a.channels, channel{src: c.src, dst: c.dst, port: c.port, proto: c.proto, first: c.first})
 		}
 		x := &a.channels[n]
-		x.contacts = append(x.contacts, i)
+		x.contacts = append(x.contacts, c)
 		x.last, x.count, x.longest = max(x.last, c.last), x.count+c.count, max(x.longest, c.longest)
 		x.out, x.in = x.out+c.out, x.in+c.in
-		x.times = append(x.times, c.times...)
-		for _, e := range c.evidence {
+		x.times = append(x.times, c.times()...)
+		for _, e := range c.evidence() {
 			x.evidence = keepAt(x.evidence, e)
 		}
-		for _, s := range c.sensors {
+		for _, s := range c.sensors() {
 			if !slices.Contains(x.sensors, s) {
 				x.sensors = append(x.sensors, s)
 			}
@@ -160,7 +159,7 @@ func (a *analysis) weigh(x *channel, visitors int, names map[int]bool) {
 		x.telling++
 		add(weight, code, args...)
 	}
-	p := a.history.past[x.contacts[0]]
+	p := x.contacts[0].past
 	add(w.Bias, incident.Prior)
 	if f := round(w.FirstPair*scale(p.days), 2); f > 0 {
 		add(f, incident.FirstTimePair, "days", decimal(round(p.days, 2)))
@@ -172,8 +171,8 @@ func (a *analysis) weigh(x *channel, visitors int, names map[int]bool) {
 		add(w.Popular, incident.Popular, "hosts", itoa(int64(visitors)))
 	}
 	habit := 0
-	for _, i := range x.contacts {
-		habit = max(habit, a.history.past[i].pair)
+	for _, c := range x.contacts {
+		habit = max(habit, c.past.pair)
 	}
 	switch {
 	case habit >= 3:
@@ -235,6 +234,9 @@ func (a *analysis) weighMarks(x *channel, telling func(float64, string, ...strin
 			case fact.BareSNI:
 				telling(w.BareSNI, incident.BareSNI)
 			case fact.RemoteAlert:
+				if a.findingOn(x) != nil {
+					break // told as a finding
+				}
 				telling(w.Alert, incident.AlertOnEdge, "alert", m.detail)
 			}
 			for _, e := range m.m.Earliest[:1] {
@@ -254,6 +256,13 @@ func (a *analysis) weighMarks(x *channel, telling func(float64, string, ...strin
 // weighFindings adds the strongest finding about the very connection, and keeps
 // it for the technique.
 func (a *analysis) weighFindings(x *channel, telling func(float64, string, ...string)) {
+	if best := a.findingOn(x); best != nil {
+		telling(a.cfg.w.Alert*float64(best.level), incident.AlertOnEdge, "alert", best.what, "level", best.level.String())
+		x.finding = best
+	}
+}
+
+func (a *analysis) findingOn(x *channel) *sign {
 	var best *sign
 	for i := range a.signs[x.src] {
 		s := &a.signs[x.src][i]
@@ -264,10 +273,7 @@ func (a *analysis) weighFindings(x *channel, telling func(float64, string, ...st
 			best = s
 		}
 	}
-	if best != nil {
-		telling(a.cfg.w.Alert*float64(best.level), incident.AlertOnEdge, "alert", best.what, "level", best.level.String())
-		x.finding = best
-	}
+	return best
 }
 
 // share raises channels whose outside address is used by another suspicious

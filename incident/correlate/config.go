@@ -36,7 +36,7 @@ type Params struct {
 	After     time.Duration // a destination's first sign counts for a move into it so long after
 	Course    time.Duration // signs of one host that belong to one course of events
 	Attempt   time.Duration // a sign this soon after a flood of attempts is read as its success
-	Spread    time.Duration // seeds on one host this close belong together whatever the paths say
+	Spread    time.Duration // signs of a host this long after it fell still belong to the same thread
 	Flood     int           // rows that make attempts a flood
 	Bad       float64       // weight of signs from which a host counts as under foreign control
 	Edges     float64       // without any detection: sum of scores from which anomalous edges are an incident
@@ -53,7 +53,7 @@ type Params struct {
 func Defaults() Params {
 	return Params{
 		Burst: 10 * time.Minute, Contact: time.Hour, Exec: 2 * time.Minute, After: 15 * time.Minute,
-		Course: 24 * time.Hour, Attempt: 6 * time.Hour, Spread: 72 * time.Hour, Flood: 50, Bad: 3, Edges: 5, Renames: 50,
+		Course: 24 * time.Hour, Attempt: 6 * time.Hour, Spread: 30 * 24 * time.Hour, Flood: 50, Bad: 3, Edges: 5, Renames: 50,
 		History: 7, KnownGood: 24 * time.Hour, WorkBegin: 7, WorkEnd: 19, Touched: 50, Suspects: 50,
 	}
 }

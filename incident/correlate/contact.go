@@ -14,51 +14,109 @@ import (
 
 // row is one record of a connection or logon between two hosts.
 type row struct {
-	src, dst int
+	src, dst int32
+	n        int32 // records it stands for
+	joined   bool  // a further sighting of an earlier row
 	t, unc   int64 // corrected
 	sharp    int64 // the same, by the sensor that tells time best
 	orig     int64 // as written by that one
 	last     int64 // of a flood
+	out, in  int64
 	k        fact.Key
 	c        *fact.Conn
-	n        int64 // rows it stands for
-	out, in  int64
-	also     []fact.ID // further sensors of the same connection
-	more     []fact.At
+	ext      *sightings
 	class    string
-	joined   bool // a further sighting of an earlier row
+}
+
+// sightings are what other sensors saw of the same connection.
+type sightings struct {
+	sensors []fact.ID
+	at      []fact.At
 }
 
 // contact is a stretch of activity of one kind between two hosts: the edge of
 // attackpath.md §2.
 type contact struct {
 	src, dst int
-	kind     string // rdp, winrm, ssh, service, task, wmi, smb, transfer, logon, rpc, web, vpn, gpo, other
+	kind     string // rdp, winrm, ssh, service, task, wmi, smb, logon, rpc, web, other, ...
 	port     uint16
 	proto    uint8
+	refused  bool // only attempts
+	logon    bool // a logon record is among the evidence
+	flow     bool
+	write    bool // something was written to the share
 	first    int64
 	orig     int64
 	last     int64
 	unc      int64
 	longest  int64 // ns, of one connection
 	count    int
+	fails    int // refused attempts just before
 	out, in  int64
 	user     asset.Account
-	users    []asset.Account // all persons, sorted
-	logon    bool            // a logon record is among the evidence
-	flow     bool
-	sess     []uint64
 	share    string // administrative share touched
-	write    bool   // and written to
 	exec     string // what ran on the other side, for the reader
-	fails    int    // refused attempts just before
-	failAt   int64
-	refused  bool      // only attempts
-	times    []int64   // corrected starts of rows; not of floods
-	rows     []fact.At // the same with pointers, for web servers only
-	sensors  []fact.ID
-	evidence []fact.At
-	score    float64
+	rows     []*row
+	extra    []fact.At // records that are not rows: what ran, pipes, shares
+	past     past
+}
+
+// evidence is the earliest few pointers.
+func (c *contact) evidence() []fact.At {
+	var out []fact.At
+	for _, r := range c.rows {
+		out = keepAt(out, fact.At{T: r.orig, Ptr: r.c.Ptr})
+		if r.ext != nil {
+			for _, e := range r.ext.at {
+				out = keepAt(out, e)
+			}
+		}
+	}
+	for _, e := range c.extra {
+		out = keepAt(out, e)
+	}
+	return out
+}
+
+// times are the corrected starts of rows; floods have none.
+func (c *contact) times() []int64 {
+	out := make([]int64, 0, len(c.rows))
+	for _, r := range c.rows {
+		if r.n == 1 {
+			out = append(out, r.sharp)
+		}
+	}
+	return out
+}
+
+// sensors are all that saw it.
+func (c *contact) sensors() []fact.ID {
+	var out []fact.ID
+	add := func(id fact.ID) {
+		if id != 0 && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	for _, r := range c.rows {
+		add(r.c.Sensor)
+		if r.ext != nil {
+			for _, id := range r.ext.sensors {
+				add(id)
+			}
+		}
+	}
+	return out
+}
+
+// sessions are those that its logons opened at the destination.
+func (c *contact) sessions() []uint64 {
+	var out []uint64
+	for _, r := range c.rows {
+		if r.k.Act == fact.Logon {
+			out = append(out, r.c.Sess)
+		}
+	}
+	return out
 }
 
 // classOf sorts ports into what is done over them.
@@ -89,34 +147,44 @@ func classOf(k fact.Key) string {
 	return "other"
 }
 
-// rows resolves every series to hosts, corrects the clocks and sorts by ends
-// and time. Sessions, tunnels, tickets and switches of credentials go their own
-// ways.
-func (a *analysis) rows() []row {
-	var out []row
+// rows resolves the wanted series to hosts, corrects the clocks and sorts by
+// ends and time.
+func (a *analysis) rows(want func(src, dst int) bool) []row {
+	n := 0
+	each := func(f func(k fact.Key, c *fact.Conn, src, dst int)) {
+		for k, s := range a.st.Series {
+			if apart(k.Act) {
+				continue
+			}
+			for i := range s.Conns {
+				c := &s.Conns[i]
+				if src, dst := a.hosts.Of(k.Src, c.T), a.hosts.Of(k.Dst, c.T); src >= 0 && dst >= 0 && src != dst && want(src, dst) {
+					f(k, c, src, dst)
+				}
+			}
+		}
+	}
+	each(func(fact.Key, *fact.Conn, int, int) { n++ })
+	out := make([]row, 0, n)
+	each(func(k fact.Key, c *fact.Conn, src, dst int) {
+		shift, unc := a.clocks.Fix(c.Sensor)
+		t := c.T - shift
+		out = append(out, row{src: int32(src), dst: int32(dst), t: t, unc: unc + int64(c.Unc)*1e6, sharp: t, orig: c.T, last: t, k: k, c: c, n: 1, out: c.Out, in: c.In})
+	})
 	for k, s := range a.st.Series {
-		for i := range s.Conns {
-			c := &s.Conns[i]
-			shift, unc := a.clocks.Fix(c.Sensor)
-			t := c.T - shift
-			src, dst := a.hosts.Of(k.Src, c.T), a.hosts.Of(k.Dst, c.T)
-			if src < 0 || dst < 0 {
-				continue
-			}
-			r := row{src: src, dst: dst, t: t, unc: unc + int64(c.Unc)*1e6, sharp: t, orig: c.T, last: t, k: k, c: c, n: 1, out: c.Out, in: c.In}
-			if a.aside(r) || src == dst {
-				continue
-			}
-			out = append(out, r)
+		if apart(k.Act) {
+			continue
 		}
 		for _, f := range s.Floods(a.st) {
 			shift, unc := a.clocks.Fix(f.Sensor)
 			src, dst := a.hosts.Of(k.Src, f.First), a.hosts.Of(k.Dst, f.First)
-			if src < 0 || dst < 0 || src == dst || k.Act == fact.Ticket || k.Act == fact.Credential || k.Act == fact.VPN {
+			if src < 0 || dst < 0 || src == dst || !want(src, dst) {
 				continue
 			}
 			c := &fact.Conn{T: f.First, Out: f.Out, In: f.In, Sensor: f.Sensor, Ptr: f.Earliest[0].Ptr}
-			out = append(out, row{src: src, dst: dst, t: f.First - shift, unc: unc, sharp: f.First - shift, orig: f.First, last: f.Last - shift, k: k, c: c, n: f.Count, out: f.Out, in: f.In, more: f.Earliest[1:]})
+			r := row{src: int32(src), dst: int32(dst), t: f.First - shift, unc: unc, sharp: f.First - shift, orig: f.First, last: f.Last - shift, k: k, c: c, n: int32(min(f.Count, 1<<30)), out: f.Out, in: f.In}
+			r.ext = &sightings{at: f.Earliest[1:]}
+			out = append(out, r)
 		}
 	}
 	slices.SortFunc(out, func(x, y row) int {
@@ -124,6 +192,12 @@ func (a *analysis) rows() []row {
 			cmp.Compare(x.k.Port, y.k.Port), cmp.Compare(string(x.c.Ptr.Event[:]), string(y.c.Ptr.Event[:])))
 	})
 	return out
+}
+
+// apart are the acts that are no connection between two hosts; they go their
+// own ways (analysis.aside).
+func apart(act fact.Act) bool {
+	return act == fact.Ticket || act == fact.Credential || act == fact.VPN
 }
 
 // join marks further sightings of one connection (attackpath.md §3.1): the same
@@ -151,7 +225,7 @@ func (a *analysis) join(g []row) {
 			if r.n > 1 || o.n > 1 {
 				near = int64(time.Hour)
 			}
-			if r.t-o.t <= near && (r.n > 1) == (o.n > 1) && o.c.Sensor != r.c.Sensor && !slices.Contains(o.also, r.c.Sensor) {
+			if r.t-o.t <= near && (r.n > 1) == (o.n > 1) && o.c.Sensor != r.c.Sensor && !o.seenBy(r.c.Sensor) {
 				match = j
 				break
 			}
@@ -168,8 +242,14 @@ func (a *analysis) join(g []row) {
 		}
 		o := &g[match]
 		r.joined = true
-		o.also = append(o.also, r.c.Sensor)
-		o.more = append(append(o.more, fact.At{T: r.orig, Ptr: r.c.Ptr}), r.more...)
+		if o.ext == nil {
+			o.ext = &sightings{}
+		}
+		o.ext.sensors = append(o.ext.sensors, r.c.Sensor)
+		o.ext.at = append(o.ext.at, fact.At{T: r.orig, Ptr: r.c.Ptr})
+		if r.ext != nil {
+			o.ext.at = append(o.ext.at, r.ext.at...)
+		}
 		o.out, o.in, o.n, o.last = max(o.out, r.out), max(o.in, r.in), max(o.n, r.n), max(o.last, r.last)
 		// Time comes from the sharper of the two; the earlier when both are.
 		switch gap := r.sharp - o.sharp; {
@@ -185,8 +265,10 @@ func (a *analysis) join(g []row) {
 	}
 }
 
+func (r *row) seenBy(id fact.ID) bool { return r.ext != nil && slices.Contains(r.ext.sensors, id) }
+
 // visits turns the rows of one pair, in order of time, into contacts.
-func (a *analysis) visits(g []row) []contact {
+func (a *analysis) visits(g []row) []*contact {
 	a.join(g)
 	a.classify(g)
 	byClass := map[string][]*row{}
@@ -202,7 +284,7 @@ func (a *analysis) visits(g []row) []contact {
 		byClass[r.class] = append(byClass[r.class], r)
 	}
 	slices.Sort(classes)
-	var out []contact
+	var out []*contact
 	for _, class := range classes {
 		rs := byClass[class]
 		for i := 0; i < len(rs); {
@@ -236,14 +318,14 @@ func (a *analysis) classify(g []row) {
 		case "rpc":
 			rpc = r.t
 		case "dynamic":
-			if r.class = "port"; rpc != 0 && r.t-rpc <= int64(time.Minute) && !a.hosts.List[r.dst].External {
+			if r.class = "port"; rpc != 0 && r.t-rpc <= int64(time.Minute) && !a.hosts.List[int(r.dst)].External {
 				r.class = "rpc"
 			}
 		}
 		if r.class == "other" || r.class == "port" {
 			r.class = "port:" + itoa(int64(r.k.Port)) + "/" + itoa(int64(r.k.Proto))
 		}
-		if a.hosts.List[r.dst].External && r.class == "web" {
+		if a.hosts.List[int(r.dst)].External && r.class == "web" {
 			r.class = "port:" + itoa(int64(r.k.Port)) + "/" + itoa(int64(r.k.Proto)) // each port is a channel of its own
 		}
 		if !r.joined && r.k.Act == fact.Flow {
@@ -271,6 +353,14 @@ func (a *analysis) classify(g []row) {
 		}
 		if best >= 0 {
 			r.class = g[best].class
+			continue
+		}
+		for j := i + 1; j < len(g) && g[j].t-r.t <= int64(30*time.Second); j++ {
+			// A remote desktop asks for the password over the network first.
+			if o := &g[j]; o.k.Act == fact.Logon && o.class == "rdp" && o.k.User == r.k.User {
+				r.class = "rdp"
+				break
+			}
 		}
 	}
 }

@@ -17,7 +17,7 @@ const evidenceMax = 8
 
 // contact builds the contacts of one stretch of rows of one class: attempts
 // apart from successes, and what ran on the other side apart from the rest.
-func (a *analysis) contact(class string, rs []*row) []contact {
+func (a *analysis) contact(class string, rs []*row) []*contact {
 	var ok, bad []*row
 	for _, r := range rs {
 		switch r.k.Act {
@@ -27,15 +27,15 @@ func (a *analysis) contact(class string, rs []*row) []contact {
 			ok = append(ok, r)
 		}
 	}
-	var out []contact
+	var out []*contact
 	if len(ok) == 0 {
 		c := a.fold(class, bad)
 		c.refused = true
-		return []contact{c}
+		return []*contact{c}
 	}
 	rest := ok
 	if class == "smb" || class == "rpc" || class == "logon" {
-		for _, x := range a.execs(ok[0].src, ok[0].dst, ok) {
+		for _, x := range a.execs(int(ok[0].src), int(ok[0].dst), ok) {
 			if len(x.rows) == 0 {
 				continue // it happened over another class of connection
 			}
@@ -44,25 +44,20 @@ func (a *analysis) contact(class string, rs []*row) []contact {
 			if x.port != 0 {
 				c.port, c.proto = x.port, 6
 			}
-			for _, e := range x.evidence {
-				c.evidence = keepAt(c.evidence, e)
-			}
+			c.extra = x.evidence
 			out = append(out, c)
 			rest = slices.DeleteFunc(slices.Clone(rest), func(r *row) bool { return slices.Contains(x.rows, r) })
 		}
 	}
 	if len(rest) > 0 {
 		c := a.fold(class, rest)
-		c.refused = a.probe(&c)
+		c.refused = a.probe(c)
 		out = append(out, c)
 	}
-	for i := range out {
+	for _, c := range out {
 		for _, r := range bad {
-			if r.t <= out[i].first && out[i].first-r.t <= int64(a.cfg.p.Contact) {
-				out[i].fails += int(r.n)
-				if out[i].failAt == 0 {
-					out[i].failAt = r.t
-				}
+			if r.t <= c.first && c.first-r.t <= int64(a.cfg.p.Contact) {
+				c.fails += int(r.n)
 			}
 		}
 	}
@@ -70,12 +65,13 @@ func (a *analysis) contact(class string, rs []*row) []contact {
 }
 
 // fold sums rows up.
-func (a *analysis) fold(kind string, rs []*row) contact {
-	c := contact{kind: kind}
+func (a *analysis) fold(kind string, rs []*row) *contact {
+	c := &contact{kind: kind, rows: rs}
 	users := map[asset.Account]int{}
+	rows := 0
 	for i, r := range rs {
 		if i == 0 {
-			c.src, c.dst, c.first, c.orig, c.last, c.unc, c.port, c.proto = r.src, r.dst, r.sharp, r.orig, r.last, r.unc, r.k.Port, r.k.Proto
+			c.src, c.dst, c.first, c.orig, c.last, c.unc, c.port, c.proto = int(r.src), int(r.dst), r.sharp, r.orig, r.last, r.unc, r.k.Port, r.k.Proto
 		}
 		if r.sharp < c.first {
 			c.first, c.orig, c.unc = r.sharp, r.orig, r.unc
@@ -85,47 +81,27 @@ func (a *analysis) fold(kind string, rs []*row) contact {
 		}
 		c.last, c.longest = max(c.last, r.last), max(c.longest, r.c.Dur)
 		c.out, c.in = c.out+r.out, c.in+r.in
+		rows += int(r.n)
 		switch r.k.Act {
 		case fact.Flow, fact.Refused, fact.BadLogon, fact.BadTicket:
 			c.count += int(r.n)
 			c.flow = c.flow || r.k.Act == fact.Flow
 		case fact.Logon:
 			c.logon = true
-			c.sess = append(c.sess, r.c.Sess)
-		}
-		if r.n == 1 {
-			c.times = append(c.times, r.sharp)
-			if kind == "web" {
-				c.rows = append(c.rows, fact.At{T: r.sharp, Ptr: r.c.Ptr})
-			}
 		}
 		if r.k.User != 0 {
 			if u := a.st.Account(r.k.User); !u.Machine {
 				users[u] += int(r.n)
 			}
 		}
-		c.sensor(r.c.Sensor)
-		for _, s := range r.also {
-			c.sensor(s)
-		}
-		c.evidence = keepAt(c.evidence, fact.At{T: r.orig, Ptr: r.c.Ptr})
-		for _, m := range r.more {
-			c.evidence = keepAt(c.evidence, m)
-		}
 	}
 	if c.count == 0 {
-		for _, r := range rs {
-			c.count += int(r.n)
+		c.count = rows
+	}
+	for u, n := range users {
+		if m := users[c.user]; n > m || n == m && (c.user.IsZero() || u.String() < c.user.String()) {
+			c.user = u
 		}
-	}
-	for u := range users {
-		c.users = append(c.users, u)
-	}
-	slices.SortFunc(c.users, func(x, y asset.Account) int {
-		return cmp.Or(cmp.Compare(users[y], users[x]), cmp.Compare(x.String(), y.String()))
-	})
-	if len(c.users) > 0 {
-		c.user = c.users[0]
 	}
 	if strings.HasPrefix(c.kind, "port:") {
 		c.kind = "other"
@@ -151,18 +127,12 @@ func (a *analysis) probe(c *contact) bool {
 	if (c.out+c.in)/int64(max(c.count, 1)) >= noSession {
 		return false
 	}
-	for _, id := range c.sensors {
+	for _, id := range c.sensors() {
 		if s, ok := a.st.SourceOf(id); ok && (s.Product == "zeek" || s.Product == "suricata" || s.Product == "fortinet") {
 			return true
 		}
 	}
 	return false
-}
-
-func (c *contact) sensor(id fact.ID) {
-	if id != 0 && !slices.Contains(c.sensors, id) {
-		c.sensors = append(c.sensors, id)
-	}
 }
 
 // keepAt keeps the earliest few pointers, each event once.

@@ -21,17 +21,17 @@ type visitor struct {
 	signs    int   // signs with one of his requests just before
 	requests int   // all of his requests
 	first    int64 // request before the first of those signs
-	contact  int
+	contact  *contact
 	at       []fact.At
 }
 
 // webEntries finds who was behind a web shell: the client whose requests come
 // just before its signs. A finding that names the client decides by itself.
 func (a *analysis) webEntries() {
-	web := map[int][]int{} // contacts with a web server, by server
-	for i := range a.contacts {
-		if c := &a.contacts[i]; c.kind == "web" && !c.refused && !a.hosts.List[c.dst].External {
-			web[c.dst] = append(web[c.dst], i)
+	web := map[int][]*contact{} // contacts with a web server, by server
+	for _, c := range a.contacts {
+		if c.kind == "web" && !c.refused && !a.hosts.List[c.dst].External {
+			web[c.dst] = append(web[c.dst], c)
 		}
 	}
 	for _, h := range slices.Sorted(maps.Keys(a.signs)) {
@@ -46,7 +46,7 @@ func (a *analysis) webEntries() {
 			continue
 		}
 		if s := signs[0]; s.peer >= 0 {
-			a.addWeb(h, s, visitor{src: s.peer, signs: 1, first: s.t, contact: -1, at: s.evidence}, len(signs), incident.Observed)
+			a.addWeb(h, s, visitor{src: s.peer, signs: 1, first: s.t, at: s.evidence}, len(signs), incident.Observed)
 			continue
 		}
 		if v, ok := a.visitors(web[h], signs); ok {
@@ -61,25 +61,24 @@ func (a *analysis) webEntries() {
 
 // visitors ranks the clients of a server by how many signs follow a request of
 // theirs. It decides only when one of them stands out.
-func (a *analysis) visitors(contacts []int, signs []*sign) (visitor, bool) {
+func (a *analysis) visitors(contacts []*contact, signs []*sign) (visitor, bool) {
 	by := map[int]*visitor{}
-	for _, i := range contacts {
-		c := &a.contacts[i]
+	for _, c := range contacts {
 		v := by[c.src]
 		if v == nil {
-			v = &visitor{src: c.src, contact: -1}
+			v = &visitor{src: c.src}
 			by[c.src] = v
 		}
 		v.requests += c.count
-		times := slices.Sorted(slices.Values(c.times))
+		times := slices.Sorted(slices.Values(c.times()))
 		for n, s := range signs {
 			k, _ := slices.BinarySearch(times, s.t+int64(time.Second))
 			if k == 0 || s.t-times[k-1] > int64(5*time.Second) {
 				continue
 			}
 			v.signs++
-			if v.contact < 0 || n == 0 {
-				v.first, v.contact, v.at = times[k-1], i, rowsAt(c, times[k-1])
+			if v.contact == nil || n == 0 {
+				v.first, v.contact, v.at = times[k-1], c, rowsAt(c, times[k-1])
 			}
 		}
 	}
@@ -100,8 +99,14 @@ func (a *analysis) visitors(contacts []int, signs []*sign) (visitor, bool) {
 func rowsAt(c *contact, t int64) []fact.At {
 	var out []fact.At
 	for _, r := range c.rows {
-		if r.T == t {
-			out = keepAt(out, r)
+		if r.sharp != t {
+			continue
+		}
+		out = keepAt(out, fact.At{T: r.orig, Ptr: r.c.Ptr})
+		if r.ext != nil {
+			for _, e := range r.ext.at {
+				out = keepAt(out, e)
+			}
 		}
 	}
 	return out
@@ -116,8 +121,7 @@ func (a *analysis) addWeb(h int, s *sign, v visitor, signs int, grade incident.G
 	plus(&score, &rs, w.Alert*float64(max(s.level, detect.Low)), incident.AlertOnEdge, "alert", s.what, "level", s.level.String())
 	plus(&score, &rs, 0, incident.RequestsBeforeSigns, "signs", itoa(int64(v.signs)), "of", itoa(int64(signs)), "requests", itoa(int64(v.requests)))
 	x := via{kind: "web", contact: v.contact, channel: -1, tunnel: -1, port: 80, proto: 6, t: v.first, orig: v.first, grade: grade, reasons: rs, evidence: v.at, capable: true, finding: s}
-	if v.contact >= 0 {
-		c := &a.contacts[v.contact]
+	if c := v.contact; c != nil {
 		x.port, x.proto, x.unc = c.port, c.proto, c.unc
 	} else if s.port != 0 {
 		x.port = s.port
@@ -150,9 +154,9 @@ func (a *analysis) policies() {
 	for _, c := range changes {
 		dcs[c.dc] = true
 	}
-	for i := range a.contacts {
-		if c := &a.contacts[i]; dcs[c.dst] && (c.kind == "smb" || c.kind == "logon") && !c.refused {
-			reads[pair{c.src, c.dst}] = append(reads[pair{c.src, c.dst}], c.times...)
+	for _, c := range a.contacts {
+		if dcs[c.dst] && (c.kind == "smb" || c.kind == "logon") && !c.refused {
+			reads[pair{c.src, c.dst}] = append(reads[pair{c.src, c.dst}], c.times()...)
 		}
 	}
 	for p, l := range reads {
@@ -245,7 +249,7 @@ func (a *analysis) addPolicy(h, dc int, m, change hostMark, name string, hosts i
 			break
 		}
 	}
-	v := via{kind: "gpo", contact: -1, channel: -1, tunnel: -1, t: m.t, orig: m.m.First, grade: incident.Inferred, reasons: rs, capable: true, user: change.user}
+	v := via{kind: "gpo", channel: -1, tunnel: -1, t: m.t, orig: m.m.First, grade: incident.Inferred, reasons: rs, capable: true, user: change.user}
 	for _, e := range m.m.Earliest {
 		v.evidence = keepAt(v.evidence, e)
 	}

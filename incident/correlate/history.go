@@ -19,13 +19,13 @@ type past struct {
 	kind    int     // earlier days on which the source used the kind at all
 	habit   int     // earlier days on which the source and account used the kind
 	targets int     // destinations that they had used it on, on earlier days
+	debut   bool    // nothing of the source was seen before
 	lone    bool    // no other host does this to the destination
 }
 
 // history is how usual things are.
 type history struct {
-	past   []past // by index of contacts
-	days   int    // whole days of the clean period
+	days   int // whole days of the clean period
 	from   int64
 	rarity *attackpath.Rarity
 }
@@ -65,9 +65,9 @@ type quadKey struct {
 // each began. Only what came before counts, so that an intruder's later habits
 // do not excuse his first move.
 func (a *analysis) remember() {
-	h := &history{past: make([]past, len(a.contacts))}
-	a.history = h
+	a.history = &history{}
 	pairs, kinds, habits := map[quadKey]*tally{}, map[quadKey]*tally{}, map[quadKey]*tally{}
+	met := map[int]int64{}
 	sources := map[quadKey]int{} // the one source, or -1 for several
 	get := func(m map[quadKey]*tally, k quadKey) *tally {
 		t := m[k]
@@ -77,10 +77,15 @@ func (a *analysis) remember() {
 		}
 		return t
 	}
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	for _, c := range a.contacts {
 		day, user := a.day(c.first), c.user.Name
-		p := &h.past[i]
+		for _, h := range []int{c.src, c.dst} {
+			if _, ok := met[h]; !ok {
+				met[h] = c.first
+			}
+		}
+		c.past = past{debut: c.first-met[c.src] <= int64(time.Minute)}
+		p := &c.past
 		p.days = float64(c.first-a.first) / float64(dayNS)
 		if c.refused {
 			continue
@@ -95,9 +100,8 @@ func (a *analysis) remember() {
 			sources[k] = -1
 		}
 	}
-	for i := range a.contacts {
-		c := &a.contacts[i]
-		h.past[i].lone = sources[quadKey{dst: c.dst, kind: c.what()}] == c.src
+	for _, c := range a.contacts {
+		c.past.lone = sources[quadKey{dst: c.dst, kind: c.what()}] == c.src
 	}
 	a.cleanPeriod()
 }
@@ -128,8 +132,8 @@ func (a *analysis) cleanPeriod() {
 	h.from = max(a.first, end-attackpath.MaxDays*dayNS)
 	h.days = int(max(0, (end-h.from)/dayNS))
 	h.rarity = attackpath.NewRarity(h.days)
-	for i := range a.contacts {
-		if c := &a.contacts[i]; !c.refused && c.first < end {
+	for _, c := range a.contacts {
+		if !c.refused && c.first < end {
 			h.rarity.Add(c.src, c.dst, c.user.Name, c.what(), int((c.first-h.from)/dayNS))
 		}
 	}

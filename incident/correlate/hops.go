@@ -127,17 +127,15 @@ func (a *analysis) hopOf(i int, end int64) incident.Hop {
 		Kind: v.kind, Grade: v.grade, Score: round(m.Score, 3), Reasons: slices.Clone(v.reasons),
 	}
 	evidence := slices.Clone(v.evidence)
-	if v.contact >= 0 && v.kind != "web" {
-		c := &a.contacts[v.contact]
+	if c := v.contact; c != nil && v.kind != "web" {
 		h.Count, h.BytesOut, h.BytesIn, h.Last = c.count, c.out, c.in, at(c.last)
-		sensors := slices.Clone(c.sensors)
-		for n := v.contact + 1; n < len(a.contacts) && a.contacts[n].first <= end; n++ {
-			o := &a.contacts[n]
-			if o.src != c.src || o.dst != c.dst || o.kind != c.kind || o.port != c.port || o.refused {
+		sensors := c.sensors()
+		for _, o := range a.byPair[pair{c.src, c.dst}] {
+			if o == c || o.first < c.first || o.first > end || o.kind != c.kind || o.port != c.port || o.refused {
 				continue
 			}
 			h.Count, h.BytesOut, h.BytesIn, h.Last = h.Count+o.count, h.BytesOut+o.out, h.BytesIn+o.in, at(max(c.last, o.last))
-			for _, s := range o.sensors {
+			for _, s := range o.sensors() {
 				if !slices.Contains(sensors, s) {
 					sensors = append(sensors, s)
 				}
@@ -149,15 +147,13 @@ func (a *analysis) hopOf(i int, end int64) incident.Hop {
 		}
 		a.rare(c, &h)
 	}
-	if v.kind == "web" && v.contact >= 0 {
-		c := &a.contacts[v.contact]
-		h.Sensors = a.sensorNames(c.sensors)
-		for n := range a.contacts { // everything that client asked of the server from then on
-			o := &a.contacts[n]
-			if o.src != c.src || o.dst != c.dst || o.kind != "web" || o.refused {
+	if c := v.contact; c != nil && v.kind == "web" {
+		h.Sensors = a.sensorNames(c.sensors())
+		for _, o := range a.byPair[pair{c.src, c.dst}] { // everything that client asked of the server from then on
+			if o.kind != "web" || o.refused {
 				continue
 			}
-			for _, x := range o.times {
+			for _, x := range o.times() {
 				if x > v.t {
 					h.Count++
 					h.Last = at(max(h.Last.UnixNano(), x))
@@ -228,7 +224,7 @@ func (a *analysis) pointers(list []fact.At) []incident.Pointer {
 
 func (a *analysis) tunnelHop(x *tunnel) incident.Hop {
 	h := incident.Hop{
-		Time: at(x.t), Original: original(x.orig, x.t), Last: at(max(x.t, x.end)), Count: 1, Src: a.endpoint(x.outer), Dst: a.endpoint(x.inner), User: x.user,
+		Time: at(x.t), Original: original(x.orig, x.t), Last: at(max(x.t, x.end)), Uncertainty: time.Duration(x.unc), Count: 1, Src: a.endpoint(x.outer), Dst: a.endpoint(x.inner), User: x.user,
 		Kind: "vpn", Technique: "T1133", Tactic: "initial-access", Grade: incident.Observed, BytesOut: x.out, BytesIn: x.in,
 		Evidence: a.pointers(x.at), Sensors: a.sensorNames([]fact.ID{x.sensor}),
 	}
@@ -246,8 +242,7 @@ func (a *analysis) channelHop(x *channel, kind string, since int64) incident.Hop
 		Score: round(x.score, 3), Reasons: slices.Clone(x.reasons), Sensors: a.sensorNames(x.sensors),
 	}
 	var evidence []fact.At
-	for _, i := range x.contacts {
-		c := &a.contacts[i]
+	for _, c := range x.contacts {
 		if c.last < since-slack {
 			continue
 		}
@@ -256,7 +251,7 @@ func (a *analysis) channelHop(x *channel, kind string, since int64) incident.Hop
 		}
 		h.Last, h.Count = at(max(c.last, h.Last.UnixNano())), h.Count+c.count
 		h.BytesOut, h.BytesIn = h.BytesOut+c.out, h.BytesIn+c.in
-		for _, e := range c.evidence {
+		for _, e := range c.evidence() {
 			evidence = keepAt(evidence, e)
 		}
 	}
@@ -362,7 +357,7 @@ func (a *analysis) end(t *thread) int64 {
 	for h, since := range t.comp {
 		last = max(last, since)
 		for i := range a.signs[h] {
-			if s := &a.signs[h][i]; s.t >= since && !attempt(s.step) && s.weight >= 1 && s.observer == "" && s.t-since <= int64(a.cfg.p.Spread)*10 {
+			if s := &a.signs[h][i]; s.t >= since && !attempt(s.step) && s.weight >= 1 && s.observer == "" && s.t-since <= int64(a.cfg.p.Spread) {
 				last = max(last, s.last)
 			}
 		}

@@ -19,7 +19,7 @@ import (
 // via is what a move is made of.
 type via struct {
 	kind     string
-	contact  int // -1: none
+	contact  *contact
 	channel  int // -1: none
 	tunnel   int // -1: none
 	port     uint16
@@ -54,40 +54,39 @@ func (a *analysis) addMove(m attackpath.Move, v via) {
 func (a *analysis) inward() {
 	for i := range a.channels {
 		if x := &a.channels[i]; x.anomalous && x.score >= sure && (x.telling >= 2 || x.finding != nil) {
-			a.addMove(x.move(), via{kind: "c2", contact: -1, channel: i, tunnel: -1, port: x.port, proto: x.proto, t: x.first, orig: a.contacts[x.contacts[0]].orig,
+			a.addMove(x.move(), via{kind: "c2", channel: i, tunnel: -1, port: x.port, proto: x.proto, t: x.first, orig: x.contacts[0].orig,
 				grade: incident.Observed, reasons: x.reasons, evidence: x.evidence, capable: true, finding: x.finding})
 		}
 	}
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	for _, c := range a.contacts {
 		if !a.hosts.List[c.src].External || a.hosts.List[c.dst].External || c.refused || !capable(c.kind) && c.share == "" && !c.logon || c.kind == "web" {
 			continue
 		}
-		score, rs := a.lateral(i)
+		score, rs := a.lateral(c)
 		plus(&score, &rs, a.cfg.w.FromOutside, incident.FromOutside, "address", a.hosts.List[c.src].Key)
-		a.addMove(attackpath.Move{From: c.src, To: c.dst, T: c.first, Unc: c.unc, Score: score, Entry: true}, a.viaContact(i, rs))
+		a.addMove(attackpath.Move{From: c.src, To: c.dst, T: c.first, Unc: c.unc, Score: score, Entry: true}, a.viaContact(c, rs))
 	}
 	a.webEntries()
 }
 
 // between scores the contacts of inside hosts. Contacts from an address that
-// the VPN gave out are ways in: nobody knows the machine behind it.
+// the VPN gave out, or from one that nobody knows, are ways in: the machine
+// behind it is out of sight.
 func (a *analysis) between() {
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	for _, c := range a.contacts {
 		src, dst := &a.hosts.List[c.src], &a.hosts.List[c.dst]
 		if src.External || dst.External || c.refused || dst.Zone == asset.ZoneVPN {
 			continue
 		}
-		entry := src.Zone == asset.ZoneVPN
+		entry := src.Zone == asset.ZoneVPN || a.stranger(c)
 		if !entry && !capable(c.kind) && c.share == "" && !a.worth(c) {
 			continue
 		}
 		if c.kind == "web" || c.kind == "other" && !a.alerted(c) {
 			continue
 		}
-		score, rs := a.lateral(i)
-		v := a.viaContact(i, rs)
+		score, rs := a.lateral(c)
+		v := a.viaContact(c, rs)
 		if entry {
 			if n := a.tunnelOf(c); n >= 0 {
 				x := &a.tunnels[n]
@@ -118,10 +117,9 @@ func (a *analysis) alerted(c *contact) bool {
 	return a.alertOn(c) != nil
 }
 
-func (a *analysis) viaContact(i int, rs []incident.Reason) via {
-	c := &a.contacts[i]
-	v := via{kind: c.kind, contact: i, channel: -1, tunnel: -1, port: c.port, proto: c.proto, t: c.first, orig: c.orig, unc: c.unc, user: c.user,
-		grade: incident.Observed, reasons: rs, evidence: c.evidence, capable: capable(c.kind) || c.write || c.kind == "smb" && a.copies(c), finding: a.alertOn(c)}
+func (a *analysis) viaContact(c *contact, rs []incident.Reason) via {
+	v := via{kind: c.kind, contact: c, channel: -1, tunnel: -1, port: c.port, proto: c.proto, t: c.first, orig: c.orig, unc: c.unc, user: c.user,
+		grade: incident.Observed, reasons: rs, evidence: c.evidence(), capable: capable(c.kind) || c.write || c.kind == "smb" && a.copies(c), finding: a.alertOn(c)}
 	if v.user.IsZero() {
 		if t, ok := a.ticketFor(c); ok {
 			v.user = t.user
@@ -172,8 +170,8 @@ func (a *analysis) tunnelOf(c *contact) int {
 }
 
 // lateral is the score of a contact with its terms (attackpath.md §4.3).
-func (a *analysis) lateral(i int) (float64, []incident.Reason) {
-	c, w, p := &a.contacts[i], a.cfg.w, a.history.past[i]
+func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
+	w, p := a.cfg.w, c.past
 	src, dst := &a.hosts.List[c.src], &a.hosts.List[c.dst]
 	score := 0.0
 	var rs []incident.Reason
@@ -192,6 +190,9 @@ func (a *analysis) lateral(i int) (float64, []incident.Reason) {
 	}
 	if p.lone && p.days < 1 {
 		add(round(w.Lone*(1-scale(p.days)), 2), incident.LoneSource)
+	}
+	if a.stranger(c) {
+		add(round(w.NewMachine*scale(p.days), 2), incident.NewMachine, "address", src.Key, "days", days)
 	}
 	a.habit(c, p, add)
 	if src.Has(asset.RoleScanner) {
@@ -255,6 +256,17 @@ func ownSecond(a, b asset.Account) bool {
 	// The shorter must stand apart: by itself or after a separator.
 	edge := func(k int) bool { return k < 0 || k >= len(y) || strings.ContainsRune("._-$@", rune(y[k])) }
 	return edge(i-1) && edge(i+len(x))
+}
+
+// stranger reports an interactive session from an inside address that has no
+// name, no log and no past: a machine that nobody knows, which is as far as the
+// trail can be followed.
+func (a *analysis) stranger(c *contact) bool {
+	src := &a.hosts.List[c.src]
+	if !c.past.debut || c.past.days < 1 || src.Name != "" || src.OwnLog || src.External || src.Zone == asset.ZoneVPN {
+		return false
+	}
+	return c.kind == "rdp" || c.kind == "ssh" || c.kind == "winrm" || c.kind == "vnc"
 }
 
 // habit lowers what the baseline knows: the pair itself, else what the source
@@ -325,12 +337,7 @@ func (a *analysis) copies(c *contact) bool {
 
 // soleClient reports whether nobody but src uses the shares of dst.
 func (a *analysis) soleClient(dst, src int) bool {
-	for _, x := range a.arrivals[dst] {
-		if x.src != src {
-			return false
-		}
-	}
-	return true
+	return len(a.clients[dst]) == 1 && a.clients[dst][src]
 }
 
 func (a *analysis) offHours(t int64) bool {
@@ -346,7 +353,7 @@ func (a *analysis) privileged(c *contact) bool {
 	if !ok {
 		return false
 	}
-	for _, s := range c.sess {
+	for _, s := range c.sessions() {
 		if a.st.Privileged(id, s) {
 			return true
 		}

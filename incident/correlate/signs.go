@@ -120,6 +120,9 @@ func (a *analysis) read(b *fact.Burst) {
 			s.compromise = false
 		}
 	}
+	if s.peer >= 0 {
+		a.alertedPair[pair{s.host, s.peer}], a.alertedPair[pair{s.peer, s.host}] = true, true
+	}
 	a.signs[s.host] = append(a.signs[s.host], s)
 }
 

@@ -87,8 +87,7 @@ func (a *analysis) tried(t *thread, why func(int, incident.Reason, []incident.Po
 		at    []fact.At
 	}
 	by := map[int]*tries{}
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	for _, c := range a.contacts {
 		if !c.refused || !a.hosts.List[c.src].External || a.hosts.List[c.dst].External || c.last > t.began || t.began-c.last > int64(a.cfg.p.Attempt) {
 			continue
 		}
@@ -99,7 +98,7 @@ func (a *analysis) tried(t *thread, why func(int, incident.Reason, []incident.Po
 		}
 		x.n += c.count
 		x.hosts[c.dst] = true
-		for _, e := range c.evidence {
+		for _, e := range c.evidence() {
 			x.at = keepAt(x.at, e)
 		}
 	}
@@ -115,8 +114,8 @@ func (a *analysis) metRoot(t *thread, h int, hosts map[int]bool) bool {
 	if hosts[t.root] {
 		return true
 	}
-	for i := range a.contacts {
-		if c := &a.contacts[i]; c.src == h && c.dst == t.root {
+	for _, c := range a.contacts {
+		if c.src == h && c.dst == t.root {
 			return true
 		}
 	}
@@ -131,8 +130,7 @@ func (a *analysis) traffic(t *thread, h int, s *incident.Suspect) {
 	before := incident.Traffic{Days: round(float64(began-a.first)/float64(dayNS), 2)}
 	after := incident.Traffic{Days: round(float64(a.end(t)-began)/float64(dayNS), 2)}
 	daily := map[int64]int64{}
-	for i := range a.contacts {
-		c := &a.contacts[i]
+	for _, c := range a.contacts {
 		if c.src != h && c.dst != h {
 			continue
 		}

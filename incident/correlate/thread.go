@@ -45,6 +45,7 @@ func (a *analysis) trace() {
 		s := &seeds[i]
 		s.paths = g.Search(attackpath.Anchor{Host: s.host, T: s.t + int64(5*time.Second)}, a.badSince)
 	}
+	a.seeded = seeds
 	groups := a.gather(seeds)
 	for n := 0; n < len(groups); {
 		t := a.thread(g, seeds, groups[n])
