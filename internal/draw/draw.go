@@ -240,6 +240,8 @@ func Width(s string, size float64) float64 {
 			em += 0.36
 		case r >= 'A' && r <= 'Z' || r == 'm' || r == 'w' || r == '@':
 			em += 0.74
+		case r >= '0' && r <= '9':
+			em += 0.64
 		default:
 			em += 0.58
 		}
