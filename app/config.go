@@ -141,7 +141,7 @@ func fill[T any](c *T, defaults T) {
 func decode(b []byte, c *Config) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && err != io.EOF {
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil

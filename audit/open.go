@@ -116,7 +116,7 @@ func (l *Log) announce(open []Entry, detail map[string]string) error {
 func (l *Log) mendHeads(detail map[string]string) error {
 	from := max(0, l.heads.Size()-2*maxNote)
 	b := make([]byte, l.heads.Size()-from)
-	if _, err := l.heads.ReadAt(b, from); err != nil && err != io.EOF {
+	if _, err := l.heads.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("open audit log: heads: %w", err)
 	}
 	at, end := lastNote(b, l.realm)
@@ -242,7 +242,7 @@ func (l *Log) wholeLines() (int64, error) {
 	size := l.entries.Size()
 	from := max(0, size-maxLine)
 	b := make([]byte, size-from)
-	if _, err := l.entries.ReadAt(b, from); err != nil && err != io.EOF {
+	if _, err := l.entries.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
 		return 0, fmt.Errorf("open audit log: entries: %w", err)
 	}
 	i := bytes.LastIndexByte(b, '\n')

@@ -118,7 +118,7 @@ func (p *Policy) Allow(pr Principal, a Action, r Resource) error {
 		id := cedar.NewEntityUID("Role", cedar.String(up[0]))
 		entities[id] = cedar.Entity{UID: id, Parents: cedar.NewEntityUIDSet(cedar.NewEntityUID("Role", cedar.String(up[1])))}
 	}
-	ok, why := p.set.IsAuthorized(entities, cedar.Request{
+	ok, why := cedar.Authorize(p.set, entities, cedar.Request{
 		Principal: user, Action: cedar.NewEntityUID("Action", cedar.String(a)), Resource: thing,
 	})
 	// A policy that cannot be evaluated counts for nothing in Cedar. If it was

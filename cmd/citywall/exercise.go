@@ -28,7 +28,6 @@ type exerciseOptions struct {
 	days     int
 	begin    string
 	noAttack bool
-	lang     string
 }
 
 func (o *exerciseOptions) flags(c *cobra.Command) {

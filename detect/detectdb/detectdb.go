@@ -159,8 +159,10 @@ func (s *Store) row(f *detect.Finding) (findingRow, error) {
 // search joins what a person may look for, folded.
 func search(f *detect.Finding) string {
 	v := &f.View
-	parts := []string{f.ID, f.Rule.ID, f.Rule.Title, f.Meaning.Technique, string(f.Meaning.Step), f.Host, f.Agency,
-		v.Host, v.SrcHost, v.DstHost, v.User.String(), v.Target.String(), v.Process, v.Message, v.EventID, v.Hash, v.File, v.Command}
+	parts := []string{
+		f.ID, f.Rule.ID, f.Rule.Title, f.Meaning.Technique, string(f.Meaning.Step), f.Host, f.Agency,
+		v.Host, v.SrcHost, v.DstHost, v.User.String(), v.Target.String(), v.Process, v.Message, v.EventID, v.Hash, v.File, v.Command,
+	}
 	for _, a := range []interface {
 		IsValid() bool
 		String() string

@@ -54,15 +54,19 @@ func finding(i int) detect.Finding {
 	id := event.NewID("file", "test", uint64(i))
 	f := detect.Finding{
 		Realm: asset.City, Agency: []string{"", "H01", "H02"}[r.IntN(3)],
-		Rule: detect.Rule{ID: fmt.Sprintf("rule-%d", rule), Title: fmt.Sprintf("Rule %d says so", rule), Author: "Citywall",
-			Hash: strings.Repeat(fmt.Sprint(rule), 64), Level: detect.Level(rule % 5)},
+		Rule: detect.Rule{
+			ID: fmt.Sprintf("rule-%d", rule), Title: fmt.Sprintf("Rule %d says so", rule), Author: "Citywall",
+			Hash: strings.Repeat(fmt.Sprint(rule), 64), Level: detect.Level(rule % 5),
+		},
 		Meaning: detect.Meaning{Step: []detect.Step{detect.StepEntry, detect.StepLateral, detect.StepEncrypt}[rule%3], Technique: "T1021.002"},
 		Time:    zero.Add(time.Duration(r.IntN(3600*24)) * time.Second).Add(123456 * time.Microsecond),
 		Host:    []string{"", "hosp-dc01", "hosp-file01", "ws-17"}[r.IntN(4)],
 		Events:  []event.ID{id},
 		Origins: []event.Origin{{Format: "evtx", File: "Security.evtx", Offset: int64(i) * 512, Record: uint64(i)}},
-		View: event.View{Src: netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(4))}), User: asset.Account{Domain: "corp", Name: "svc_backup"},
-			Command: `cmd.exe /c vssadmin Delete Shadows /all`, Message: "備份遭刪除"},
+		View: event.View{
+			Src: netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(4))}), User: asset.Account{Domain: "corp", Name: "svc_backup"},
+			Command: `cmd.exe /c vssadmin Delete Shadows /all`, Message: "備份遭刪除",
+		},
 		Matched: []detect.Matched{{Field: "CommandLine", Value: "delete shadows", Pattern: "*delete shadows*"}},
 		Tags:    []string{"attack.t1490"},
 	}
@@ -177,8 +181,14 @@ func TestListLikeALoop(t *testing.T) {
 	}
 	found := 0
 	rapid.Check(t, func(t *rapid.T) {
-		sc := rapid.SampledFrom([]identity.Scope{city, city, {Realm: asset.City, Agencies: []string{"H01"}}, {Realm: asset.City, Agencies: []string{"H01", "H02"}},
-			{}, {Realm: asset.Police}, {Realm: asset.City, Case: "c"}}).Draw(t, "scope")
+		sc := rapid.SampledFrom([]identity.Scope{
+			city, city,
+			{Realm: asset.City, Agencies: []string{"H01"}},
+			{Realm: asset.City, Agencies: []string{"H01", "H02"}},
+			{},
+			{Realm: asset.Police},
+			{Realm: asset.City, Case: "c"},
+		}).Draw(t, "scope")
 		q := Query{
 			Rules:    rapid.SampledFrom([][]string{nil, nil, {"rule-1"}, {"rule-2", "rule-5"}}).Draw(t, "rules"),
 			MinLevel: detect.Level(rapid.IntRange(0, 4).Draw(t, "min")),

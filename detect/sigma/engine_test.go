@@ -76,8 +76,13 @@ func TestUnrouted(t *testing.T) {
 		ls     string
 		routed bool
 	}{
-		{"product: windows, service: security", true}, {"product: windows", true}, {"category: process_creation", true}, {"category: dns", true},
-		{"product: windows, service: nonsense", false}, {"product: aws, service: cloudtrail", false}, {"product: windows, category: file_rename", false},
+		{"product: windows, service: security", true},
+		{"product: windows", true},
+		{"category: process_creation", true},
+		{"category: dns", true},
+		{"product: windows, service: nonsense", false},
+		{"product: aws, service: cloudtrail", false},
+		{"product: windows, category: file_rename", false},
 		{"product: linux, category: process_creation", false},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, "A: 1"))

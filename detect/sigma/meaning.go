@@ -105,15 +105,35 @@ var techniqueStep = []struct {
 	technique string
 	step      detect.Step
 }{
-	{"T1486", detect.StepEncrypt}, {"T1490", detect.StepInhibit}, {"T1489", detect.StepInhibit}, {"T1485", detect.StepInhibit},
+	{"T1486", detect.StepEncrypt},
+	{"T1490", detect.StepInhibit},
+	{"T1489", detect.StepInhibit},
+	{"T1485", detect.StepInhibit},
 	{"T1505.003", detect.StepWebShell},
-	{"T1567", detect.StepExfil}, {"T1048", detect.StepExfil}, {"T1041", detect.StepExfil}, {"T1537", detect.StepExfil},
-	{"T1021", detect.StepLateral}, {"T1570", detect.StepLateral}, {"T1550", detect.StepLateral}, {"T1563", detect.StepLateral},
-	{"T1003", detect.StepCredential}, {"T1558", detect.StepCredential}, {"T1110", detect.StepCredential}, {"T1555", detect.StepCredential},
-	{"T1562", detect.StepEvasion}, {"T1070", detect.StepEvasion},
-	{"T1219", detect.StepControl}, {"T1071", detect.StepControl}, {"T1572", detect.StepControl}, {"T1090", detect.StepControl},
-	{"T1190", detect.StepEntry}, {"T1133", detect.StepEntry}, {"T1566", detect.StepEntry},
-	{"T1595", detect.StepRecon}, {"T1046", detect.StepDiscovery}, {"T1018", detect.StepDiscovery},
+	{"T1567", detect.StepExfil},
+	{"T1048", detect.StepExfil},
+	{"T1041", detect.StepExfil},
+	{"T1537", detect.StepExfil},
+	{"T1021", detect.StepLateral},
+	{"T1570", detect.StepLateral},
+	{"T1550", detect.StepLateral},
+	{"T1563", detect.StepLateral},
+	{"T1003", detect.StepCredential},
+	{"T1558", detect.StepCredential},
+	{"T1110", detect.StepCredential},
+	{"T1555", detect.StepCredential},
+	{"T1562", detect.StepEvasion},
+	{"T1070", detect.StepEvasion},
+	{"T1219", detect.StepControl},
+	{"T1071", detect.StepControl},
+	{"T1572", detect.StepControl},
+	{"T1090", detect.StepControl},
+	{"T1190", detect.StepEntry},
+	{"T1133", detect.StepEntry},
+	{"T1566", detect.StepEntry},
+	{"T1595", detect.StepRecon},
+	{"T1046", detect.StepDiscovery},
+	{"T1018", detect.StepDiscovery},
 }
 
 // tacticStep in the order it is asked: a rule often names several tactics, and
@@ -123,11 +143,19 @@ var tacticStep = []struct {
 	tactic string
 	step   detect.Step
 }{
-	{"exfiltration", detect.StepExfil}, {"lateral-movement", detect.StepLateral}, {"credential-access", detect.StepCredential},
-	{"command-and-control", detect.StepControl}, {"initial-access", detect.StepEntry}, {"impact", detect.StepInhibit},
-	{"privilege-escalation", detect.StepPrivilege}, {"persistence", detect.StepPersist},
-	{"defense-impairment", detect.StepEvasion}, {"defense-evasion", detect.StepEvasion},
-	{"discovery", detect.StepDiscovery}, {"reconnaissance", detect.StepRecon}, {"execution", detect.StepExecution},
+	{"exfiltration", detect.StepExfil},
+	{"lateral-movement", detect.StepLateral},
+	{"credential-access", detect.StepCredential},
+	{"command-and-control", detect.StepControl},
+	{"initial-access", detect.StepEntry},
+	{"impact", detect.StepInhibit},
+	{"privilege-escalation", detect.StepPrivilege},
+	{"persistence", detect.StepPersist},
+	{"defense-impairment", detect.StepEvasion},
+	{"defense-evasion", detect.StepEvasion},
+	{"discovery", detect.StepDiscovery},
+	{"reconnaissance", detect.StepRecon},
+	{"execution", detect.StepExecution},
 	{"stealth", detect.StepEvasion},
 }
 
@@ -186,7 +214,8 @@ func stepOf(tags, tech []string) detect.Step {
 func firstOf(tech []string, table []struct {
 	technique string
 	step      detect.Step
-}) (string, bool) {
+},
+) (string, bool) {
 	for _, x := range table {
 		for _, t := range tech {
 			if under(t, x.technique) {

@@ -123,9 +123,17 @@ func (r *Rule) texts(n *yaml.Node) error {
 		key string
 		to  *string
 	}{
-		{"id", &r.ID}, {"title", &r.Title}, {"name", &r.Name}, {"status", &r.Status}, {"description", &r.Description},
-		{"license", &r.License}, {"author", &r.Author}, {"date", &r.Date}, {"modified", &r.Modified},
-		{"level", &level}, {"taxonomy", &taxonomy},
+		{"id", &r.ID},
+		{"title", &r.Title},
+		{"name", &r.Name},
+		{"status", &r.Status},
+		{"description", &r.Description},
+		{"license", &r.License},
+		{"author", &r.Author},
+		{"date", &r.Date},
+		{"modified", &r.Modified},
+		{"level", &level},
+		{"taxonomy", &taxonomy},
 	} {
 		s, err := str(n, x.key)
 		if err != nil {
@@ -137,8 +145,11 @@ func (r *Rule) texts(n *yaml.Node) error {
 		key string
 		to  *[]string
 	}{
-		{"references", &r.References}, {"tags", &r.Tags}, {"falsepositives", &r.FalsePositives},
-		{"fields", &r.Fields}, {"scope", &r.Scope},
+		{"references", &r.References},
+		{"tags", &r.Tags},
+		{"falsepositives", &r.FalsePositives},
+		{"fields", &r.Fields},
+		{"scope", &r.Scope},
 	} {
 		s, err := strs(n, x.key)
 		if err != nil {

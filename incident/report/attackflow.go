@@ -137,7 +137,7 @@ func (f *flow) incident(inc incident.Incident) string {
 	slices.SortStableFunc(acts, func(a, b action) int { return a.at.Compare(b.at) })
 	start := f.sdo("attack-condition", inc.ID+" first")
 	start["description"] = narrate.FirstCompromise(f.l, inc.FirstCompromise)
-	var prev object = start
+	prev := start
 	key := "on_true_refs"
 	for _, a := range acts {
 		prev[key] = []any{a.obj["id"]}

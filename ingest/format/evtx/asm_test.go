@@ -13,7 +13,6 @@ import (
 type asm struct {
 	b     []byte // the chunk so far
 	names map[string]int
-	start int // of the open record
 	id    uint64
 }
 

@@ -57,7 +57,7 @@ func (w *Watcher) follow(ctx context.Context, f *file) (more bool, err error) {
 	if err != nil && err != io.EOF {
 		return false, err
 	}
-	end := err == io.EOF
+	end := errors.Is(err, io.EOF)
 	// What has no end of line is taken when nobody will write one any more.
 	used, err := w.lines(ctx, f, w.buf[:n], end && quiet >= w.cfg.Stable)
 	if err != nil {

@@ -190,7 +190,7 @@ func appendGUID(b []byte, s string) ([]byte, error) {
 }
 
 func appendSID(b []byte, s string) ([]byte, error) {
-	bad := fmt.Errorf("sid %q: want S-1-authority-number...", s)
+	bad := fmt.Errorf("sid %q: want S-1-authority-number-…", s)
 	p := strings.Split(s, "-")
 	if len(p) < 3 || len(p) > 3+255 || p[0] != "S" || p[1] != "1" {
 		return nil, bad
