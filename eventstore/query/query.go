@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"citywall/eventstore"
-	"citywall/ingest/format"
 )
 
 // Limits of a text.
@@ -274,7 +273,7 @@ func cond(t token) (eventstore.Filter, error) {
 			}
 			c.Op, c.Value = o.op, v
 			if k, ok := eventstore.KindOf(t.field); ok && k == eventstore.KindTime {
-				at, err := moment(v, time.Time{}, format.Taipei)
+				at, err := moment(v, time.Time{}, taipei)
 				if err != nil {
 					return nil, errAt(t.pos, "time", "value", v)
 				}
@@ -325,7 +324,7 @@ func (p *parser) time(t token) error {
 		}
 		return nil
 	}
-	at, err := moment(t.text, p.now, format.Taipei)
+	at, err := moment(t.text, p.now, taipei)
 	if err != nil {
 		return bad
 	}

@@ -48,7 +48,7 @@ func NewCausal(sessions func(host int) []Session, switches []Switch, owner func(
 	}
 	for _, l := range c.switches {
 		slices.SortFunc(l, func(a, b Switch) int {
-			return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Target.String(), b.Target.String()))
+			return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Target.String(), b.Target.String()), cmp.Compare(a.User.String(), b.User.String()), cmp.Compare(a.Dst, b.Dst), cmp.Compare(a.Session, b.Session))
 		})
 	}
 	return c
@@ -59,7 +59,7 @@ func (c *Causal) on(host int) []Session {
 	if !ok {
 		l = slices.Clone(c.sessions(host))
 		slices.SortFunc(l, func(a, b Session) int {
-			return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.User.String(), b.User.String()), cmp.Compare(a.From, b.From))
+			return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.User.String(), b.User.String()), cmp.Compare(a.From, b.From), cmp.Compare(a.End, b.End), cmp.Compare(a.ID, b.ID))
 		})
 		c.cache[host] = l
 	}

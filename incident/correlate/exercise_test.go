@@ -8,10 +8,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"citywall/detect"
+	"citywall/event"
 	"citywall/exercise"
 	"citywall/incident"
 	"citywall/incident/correlate"
@@ -19,36 +22,42 @@ import (
 	"citywall/ingest/format"
 )
 
-// play feeds an exercise through the decoders and the own rule pack.
+// play feeds an exercise through the decoders and the own rule pack, without
+// the formats, sources or texts to drop.
 func play(t testing.TB, e *correlate.Engine, p *exercise.Play, drop ...string) int {
 	t.Helper()
-	m := pack(t).NewMatcher()
 	n := 0
+	each(t, p, func(ev *event.Event, fs []detect.Finding) {
+		e.Observe(ev, fs)
+		n++
+	}, drop...)
+	return n
+}
+
+func each(t testing.TB, p *exercise.Play, f func(*event.Event, []detect.Finding), drop ...string) {
+	t.Helper()
+	m := pack(t).NewMatcher()
 	seq := map[string]int64{}
 	err := p.Lines(context.Background(), func(l exercise.Line) error {
-		for _, d := range drop {
-			if d != "" && (d == l.Format || d == l.Source || strings.HasPrefix(d, "+") && bytes.Contains(l.Bytes, []byte(d[1:]))) {
-				return nil
-			}
+		if slices.Contains(drop, l.Format) || slices.Contains(drop, l.Source) {
+			return nil
 		}
-		f, ok := ingest.ByName(l.Format)
+		decoder, ok := ingest.ByName(l.Format)
 		if !ok {
 			return fmt.Errorf("no format %q", l.Format)
 		}
 		seq[l.Source]++
 		src := format.Source{Realm: "city", Agency: l.Agency, Name: l.Source, Stream: "test", Received: l.Time}
-		ev, err := f.Record(bytes.Clone(l.Bytes), format.Pos{Offset: seq[l.Source], Line: seq[l.Source], Seq: uint64(seq[l.Source])}, src)
+		ev, err := decoder.Record(bytes.Clone(l.Bytes), format.Pos{Offset: seq[l.Source], Line: seq[l.Source], Seq: uint64(seq[l.Source])}, src)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", l.Format, l.Bytes, err)
 		}
-		e.Observe(ev, m.Match(ev))
-		n++
+		f(ev, m.Match(ev))
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
 }
 
 func TestExerciseDump(t *testing.T) {

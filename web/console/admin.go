@@ -6,6 +6,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,8 +33,10 @@ type usersData struct {
 	MadeWhat   string
 	MadeFor    string
 	MadeUntil  time.Time
-	Text, Role string
-	JSON       string
+	Text, Role  string
+	Order       string
+	JSON        string
+	Next, First string
 }
 
 func (s *Server) users(w http.ResponseWriter, r *http.Request, c door.Caller) error {
@@ -56,6 +59,17 @@ func (s *Server) showUsers(w http.ResponseWriter, r *http.Request, c door.Caller
 		}
 		d.Users = append(d.Users, u)
 	}
+	d.Order = v.Get("sort")
+	slices.SortStableFunc(d.Users, func(a, b identitydb.User) int {
+		switch d.Order {
+		case "role":
+			return strings.Compare(string(a.Role), string(b.Role))
+		case "last":
+			return b.LastLogin.Compare(a.LastLogin)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	d.Users, d.Next, d.First = cut(r, d.Users, func(u identitydb.User) string { return u.Name })
 	d.Roles, d.City, d.Now, d.JSON = identity.Roles(c.Realm), c.Realm == asset.City, s.Desk.Now(), api.Prefix+"/users"
 	d.Manage = s.Desk.Allowed(c.Who, identity.UserManage)
 	if d.Tokenm = s.Desk.Allowed(c.Who, identity.TokenManage); d.Tokenm {

@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,6 +98,28 @@ func TestHopRuns(t *testing.T) {
 	}
 	if n != 37 {
 		t.Errorf("%d hops in the runs, want 37", n)
+	}
+}
+
+// TestListsInMemoryArePaged walks the pages of a long list to its end.
+func TestListsInMemoryArePaged(t *testing.T) {
+	all := make([]int, 2*perPage+7)
+	for i := range all {
+		all[i] = i
+	}
+	path, got, pages := "/rules?state=loaded&text=a+b", []int{}, 0
+	for path != "" {
+		if pages++; pages > 5 {
+			t.Fatal("the pages do not end")
+		}
+		page, next, first := cut(httptest.NewRequestWithContext(t.Context(), "GET", path, nil), all, strconv.Itoa)
+		got, path = append(got, page...), next
+		if (first != "") != (pages > 1) || first != "" && first != "/rules?state=loaded&text=a+b" {
+			t.Errorf("page %d: first is %q", pages, first)
+		}
+	}
+	if !slices.Equal(got, all) || pages != 3 {
+		t.Errorf("%d items on %d pages", len(got), pages)
 	}
 }
 

@@ -123,6 +123,7 @@ type sourcesData struct {
 	Text, State, Order string
 	States             []desk.SourceState
 	JSON               string
+	Next, First        string
 }
 
 func (s *Server) sources(w http.ResponseWriter, r *http.Request, c door.Caller) error {
@@ -155,6 +156,7 @@ func (s *Server) sources(w http.ResponseWriter, r *http.Request, c door.Caller) 
 	}
 	d.Shown = len(all)
 	sortSources(d.Items, d.Order)
+	d.Items, d.Next, d.First = cut(r, d.Items, func(x desk.Source) string { return x.Name })
 	return s.render(w, r, c, http.StatusOK, "sources", text.T(Lang(r), "console.nav.sources"), d)
 }
 
@@ -197,8 +199,26 @@ type rulesData struct {
 	JSON               string
 }
 
-// rulesPerPage bounds the table; SigmaHQ has thousands.
-const rulesPerPage = 100
+// perPage bounds the tables of lists that are held in memory; SigmaHQ has
+// thousands of rules.
+const perPage = 100
+
+// cut returns one page of a list that is whole in memory, and the addresses of
+// the next and the first page. The cursor is the key of the last item before.
+func cut[T any](r *http.Request, xs []T, key func(T) string) (page []T, next, first string) {
+	at := 0
+	if after := r.URL.Query().Get("after"); after != "" {
+		if i := slices.IndexFunc(xs, func(x T) bool { return key(x) == after }); i >= 0 {
+			at = i + 1
+		}
+		first = with(r.URL)
+	}
+	page = xs[at:min(len(xs), at+perPage)]
+	if at+perPage < len(xs) {
+		next = newPager(r, key(page[len(page)-1]), "").Next
+	}
+	return page, next, first
+}
 
 func (s *Server) rules(w http.ResponseWriter, r *http.Request, c door.Caller) error {
 	rs, err := s.Desk.ListRules(r.Context(), c.Who)
@@ -235,21 +255,6 @@ func (s *Server) rules(w http.ResponseWriter, r *http.Request, c door.Caller) er
 		return strings.Compare(a.Title, b.Title)
 	})
 	d.Total = len(hits)
-	at := 0
-	if after := v.Get("after"); after != "" { // the id of the last rule of the page before
-		if i := slices.IndexFunc(hits, func(x desk.Rule) bool { return x.Hash == after }); i >= 0 {
-			at = i + 1
-		}
-		d.First = with(r.URL)
-	}
-	d.Items = hits[at:min(len(hits), at+rulesPerPage)]
-	if at+rulesPerPage < len(hits) && len(d.Items) > 0 {
-		d.Next = with(r.URL)
-		sep := "?"
-		if strings.Contains(d.Next, "?") {
-			sep = "&"
-		}
-		d.Next += sep + "after=" + d.Items[len(d.Items)-1].Hash
-	}
+	d.Items, d.Next, d.First = cut(r, hits, func(x desk.Rule) string { return x.Hash })
 	return s.render(w, r, c, http.StatusOK, "rules", text.T(Lang(r), "console.nav.rules"), d)
 }
