@@ -29,10 +29,10 @@ type usersData struct {
 	City   bool
 	Now    time.Time
 	// Secrets are shown once, in the answer that made them.
-	Made       string
-	MadeWhat   string
-	MadeFor    string
-	MadeUntil  time.Time
+	Made        string
+	MadeWhat    string
+	MadeFor     string
+	MadeUntil   time.Time
 	Text, Role  string
 	Order       string
 	JSON        string
