@@ -6,8 +6,8 @@
 //
 // It promises that an event is given a class only when everything that the
 // class requires is in the record, and is a Base Event otherwise: a wrong class
-// is worse than none. Native fields travel along in "unmapped", the bytes in
-// "raw_data", so nothing is lost. It invents no value.
+// is worse than none. Native fields and the way back to the bytes travel along in
+// "unmapped", the bytes themselves in "raw_data", so nothing is lost. It invents no value.
 //
 // It never reads OCSF.
 package ocsf
@@ -69,7 +69,7 @@ func From(e *event.Event) Object {
 	}
 	o := Object{
 		"class_uid": c.uid, "category_uid": c.uid % 100_000 / 1000, "activity_id": c.activity, "type_uid": c.uid*100 + c.activity,
-		"severity_id": 0, "time": milliseconds(when(e)), "metadata": metadata(e, v), "unmapped": unmapped(e.Fields),
+		"severity_id": 0, "time": milliseconds(when(e)), "metadata": metadata(e, v), "unmapped": Object{"fields": fields(e.Fields), "origin": e.Origin},
 	}
 	if c.activity == other {
 		o["activity_name"] = c.name
@@ -314,7 +314,7 @@ func metadata(e *event.Event, v event.View) Object {
 	return m
 }
 
-func unmapped(f event.Fields) Object {
+func fields(f event.Fields) Object {
 	o := Object{}
 	for _, x := range f {
 		switch x.Value.Kind {

@@ -116,8 +116,8 @@ func TestClasses(t *testing.T) {
 			if o["class_uid"] != c.class || o["activity_id"] != c.activity {
 				t.Errorf("class %v activity %v, want %d %d (%s)", o["class_uid"], o["activity_id"], c.class, c.activity, c.e.View().Action)
 			}
-			if len(o["unmapped"].(Object)) != len(c.e.Fields) {
-				t.Error("native fields were lost")
+			if u := o["unmapped"].(Object); len(u["fields"].(Object)) != len(c.e.Fields) || u["origin"] != c.e.Origin {
+				t.Error("native fields or the way back to the bytes were lost")
 			}
 			if o["time"] != int64(1795201182110) {
 				t.Errorf("time %v", o["time"])
