@@ -43,8 +43,8 @@ func (g *stage) beacon(from, until time.Time, h *city.Host, ch channel, proc *ac
 			done, seen := g.s.TLS(r, t, c)
 			if start {
 				g.s.Alert(t.Add(300*time.Millisecond), done, 9000117, 1, "CITYIDS Self-signed certificate of a remote-control framework", "Malware Command and Control Activity Detected")
-				g.hop(seen, act.On(h), ch.to, ch.port, nil, "c2", c2Technique(ch.port))
 			}
+			g.hop(seen, act.On(h), ch.to, ch.port, nil, "c2", c2Technique(ch.port)) // the first on record is the move
 		})
 	}
 }

@@ -91,7 +91,8 @@ func webshell(g *stage) {
 		g.at(g.begin.Add(seconds(40+float64(i)*55+20*g.r.Float64())), func(r *rand.Rand, t time.Time) {
 			q := web(visitor)
 			q.Method, q.URI, q.Sent, q.Recvd = "POST", "/portal/files/"+page, 180, 900+r.Int64N(9000)
-			s.HTTP(r, t, q)
+			_, asked := s.HTTP(r, t, q)
+			g.hop(asked, visitor, act.On(portal), 80, nil, "web", "T1190")
 			cmd, seen := s.Start(r, t.Add(90*time.Millisecond), pool, w3wp, act.Cmd, `"cmd.exe" /c `+command)
 			if i == 0 {
 				g.step(seen, portal, "web_shell", "T1505.003")
@@ -111,7 +112,8 @@ func webshell(g *stage) {
 	g.at(g.when(0.10), func(r *rand.Rand, t time.Time) {
 		q := web(visitor)
 		q.Method, q.URI, q.Sent = "POST", "/portal/files/"+page, 168_000
-		s.HTTP(r, t, q)
+		_, asked := s.HTTP(r, t, q)
+		g.hop(asked, visitor, act.On(portal), 80, nil, "web", "T1190")
 		s.File(r, t.Add(200*time.Millisecond), w3wp, `C:\Windows\Temp\pf.exe`)
 		cmd, _ := s.Start(r, t.Add(900*time.Millisecond), pool, w3wp, act.Cmd, `"cmd.exe" /c C:\Windows\Temp\pf.exe -i -c cmd.exe`)
 		potato, _ := s.Start(r, t.Add(950*time.Millisecond), pool, cmd, `C:\Windows\Temp\pf.exe`, `C:\Windows\Temp\pf.exe -i -c cmd.exe`)
