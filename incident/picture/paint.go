@@ -20,7 +20,7 @@ func (p *picture) drawBands() {
 		}
 		last = l.kind
 		y := l.y - laneHeight/2 - bandHeight
-		key := [...]string{"band_external", "band_compromised", "band_other"}[l.kind]
+		key := [...]string{"band_external", "band_via", "band_compromised", "band_other"}[l.kind]
 		p.Rect(0, y, p.w, bandHeight, draw.Class("band"), draw.A("fill", p.ink.band))
 		p.Text(8, y+14, p.t(key), draw.Class("band-text"), draw.A("font-size", "10.5"), draw.A("font-weight", "700"), draw.A("fill", p.ink.soft))
 	}
@@ -72,7 +72,7 @@ func (p *picture) drawLanes() {
 
 func (p *picture) drawLane(i int, l lane) {
 	name, below := p.laneWords(l)
-	class := "lane " + [...]string{"external", "compromised", "other"}[l.kind]
+	class := "lane " + [...]string{"external", "via", "compromised", "other"}[l.kind]
 	p.Group(draw.A("id", fmt.Sprintf("%s-lane-%d", p.opt.ID, i)), draw.Class(class), draw.A("data-hosts", strings.Join(firstN(l.hosts, 200), " ")))
 	tip := strings.Join(firstN(l.hosts, 40), ", ")
 	if n := len(l.hosts); n > 40 {
@@ -113,7 +113,7 @@ func (p *picture) hopX(i int, it item) float64 { return p.scale.Slot(i) - badgeW
 // laneWords returns the two lines of a lane's label.
 func (p *picture) laneWords(l lane) (name, below string) {
 	if l.folded() {
-		key := [...]string{"more_external", "more_compromised", "more_other"}[l.kind]
+		key := [...]string{"more_external", "more_external", "more_compromised", "more_other"}[l.kind]
 		return p.t(key, "n", strconv.Itoa(len(l.hosts))), l.hosts[0] + " … " + l.hosts[len(l.hosts)-1]
 	}
 	h := l.state
@@ -327,7 +327,7 @@ func (p *picture) legendHeight() float64 {
 	x, lines := 8.0, 1
 	for _, l := range p.legendItems() {
 		w := l.width + 7 + draw.Width(l.words, 11) + 18
-		if x+w > p.w {
+		if x+w > p.opt.Width { // not the picture's: what is scrolled away explains nothing
 			x, lines = 8, lines+1
 		}
 		x += w
@@ -340,7 +340,7 @@ func (p *picture) drawLegend() {
 	x, y := 8.0, p.foot+24
 	for _, l := range p.legendItems() {
 		w := l.width + 7 + draw.Width(l.words, 11) + 18
-		if x+w > p.w {
+		if x+w > p.opt.Width {
 			x, y = 8, y+legendLine
 		}
 		l.paint(x, y)

@@ -129,6 +129,42 @@ func TestFoldsTheManyAndKeepsTheStory(t *testing.T) {
 	}
 }
 
+// TestFansFoldAndLeadersStay: of many hosts that were reached alike, also when
+// each shows many steps, only those that lead on have a lane of their own; an
+// address of a VPN pool stands between outside and inside.
+func TestFansFoldAndLeadersStay(t *testing.T) {
+	in := incident.Incident{Hosts: []incident.HostState{{Host: "198.51.100.7", External: true}, {Host: "10.254.3.120"}, {Host: "dc01", Compromised: true}, {Host: "lead", Compromised: true}}}
+	at := incidenttest.At(20, "10:00:00")
+	hop := func(src, dst, kind string) {
+		at = at.Add(time.Minute)
+		in.Hops = append(in.Hops, incident.Hop{N: len(in.Hops) + 1, Time: at, Src: incident.Endpoint{Host: src}, Dst: incident.Endpoint{Host: dst}, Kind: kind, Grade: incident.Observed})
+	}
+	hop("198.51.100.7", "10.254.3.120", "vpn")
+	hop("10.254.3.120", "dc01", "rdp")
+	hop("dc01", "lead", "gpo")
+	for i := range 20 {
+		h := fmt.Sprintf("pc%02d", i)
+		in.Hosts = append(in.Hosts, incident.HostState{Host: h, Compromised: true, First: at})
+		hop("dc01", h, "gpo")
+		for _, s := range []detect.Step{detect.StepExecution, detect.StepEvasion, detect.StepInhibit, detect.StepEncrypt} {
+			in.Steps = append(in.Steps, incident.StepEvent{Time: at.Add(time.Second), Host: h, Step: s, What: "x"})
+		}
+	}
+	hop("lead", "bak01", "winrm")
+	b, err := Draw(in, Options{Lang: text.En})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">dc01<", ">lead<", ">bak01<", ">10.254.3.120<", ">ON THE WAY<", ">+20 hosts<", ">4–23<"} {
+		if !bytes.Contains(b, []byte(want)) {
+			t.Errorf("the picture lacks %s", want)
+		}
+	}
+	if bytes.Contains(b, []byte(">pc07<")) {
+		t.Error("one of twenty has a lane of its own")
+	}
+}
+
 func TestPrintHasNoColour(t *testing.T) {
 	b, err := Draw(incidenttest.Hospital(), Options{Print: true})
 	if err != nil {

@@ -19,6 +19,7 @@ type laneKind int
 
 const (
 	laneExternal laneKind = iota
+	laneVia               // inside, not compromised, and on the path: an address of a VPN pool
 	laneCompromised
 	laneOther
 )
@@ -121,45 +122,83 @@ func newPlan(in incident.Incident, most int) plan {
 		add(s.Host, s.Time)
 	}
 	weight := weights(in, key)
-	p.makeLanes(states, weight, most)
+	onPath := map[string]bool{}
+	for _, h := range in.Hops {
+		onPath[key(h.Src)], onPath[key(h.Dst)] = true, true
+	}
+	p.makeLanes(states, weight, onPath, most)
 	p.makeItems(in, key)
 	return p
 }
 
-// weights counts what a host adds to the story.
+// story is the weight of a host that others would be missed without. Below it
+// a host is one of many that say the same thing.
+const story = 100
+
+// fan is from how many on hosts that were reached alike are one of many.
+const fan = 5
+
+// weights counts what a host adds to the story: whoever leads on, or was
+// reached in a way of its own, or was first.
 func weights(in incident.Incident, key func(incident.Endpoint) string) map[string]int {
+	leads := map[string]bool{}
+	for _, h := range in.Hops {
+		leads[key(h.Src)] = true
+	}
+	type way struct{ src, kind string }
+	leaves := map[way]map[string]bool{}
+	for _, h := range in.Hops {
+		if dst := key(h.Dst); !leads[dst] {
+			k := way{key(h.Src), h.Kind}
+			if leaves[k] == nil {
+				leaves[k] = map[string]bool{}
+			}
+			leaves[k][dst] = true
+		}
+	}
 	w := map[string]int{}
 	for _, h := range in.Hops {
-		w[key(h.Src)] += 100
-		w[key(h.Dst)]++
+		src, dst := key(h.Src), key(h.Dst)
+		w[src] += story
+		if set := leaves[way{src, h.Kind}]; set[dst] && len(set) >= fan {
+			w[dst]++
+		} else {
+			w[dst] += story
+		}
 	}
+	alone := map[string]bool{} // shows steps, and no hop leads there
 	for _, s := range in.Steps {
-		switch s.Step {
-		case detect.StepEncrypt, detect.StepNote, detect.StepRecon:
+		if _, onPath := w[s.Host]; !onPath || alone[s.Host] {
+			alone[s.Host] = true
 			w[s.Host]++
-		default:
-			w[s.Host] += 100
+		}
+	}
+	if len(alone) < fan {
+		for h := range alone {
+			w[h] += story
 		}
 	}
 	if in.FirstCompromise != nil {
-		w[in.FirstCompromise.Host] += 10_000
+		w[in.FirstCompromise.Host] += 100 * story
 	}
 	return w
 }
 
-func (p *plan) makeLanes(states []incident.HostState, weight map[string]int, most int) {
-	groups := [3][]incident.HostState{}
+func (p *plan) makeLanes(states []incident.HostState, weight map[string]int, onPath map[string]bool, most int) {
+	groups := [4][]incident.HostState{}
 	for _, h := range states {
 		switch {
 		case h.External:
 			groups[laneExternal] = append(groups[laneExternal], h)
 		case h.Compromised:
 			groups[laneCompromised] = append(groups[laneCompromised], h)
+		case onPath[h.Host]:
+			groups[laneVia] = append(groups[laneVia], h)
 		default:
 			groups[laneOther] = append(groups[laneOther], h)
 		}
 	}
-	room := [3]int{laneExternal: most / 4, laneCompromised: most, laneOther: 3}
+	room := [4]int{laneExternal: most / 4, laneVia: most / 5, laneCompromised: most, laneOther: 3}
 	for kind, g := range groups {
 		sort.SliceStable(g, func(i, j int) bool {
 			if !g[i].First.Equal(g[j].First) {
@@ -192,13 +231,13 @@ func choose(g []incident.HostState, weight map[string]int, keep int, kind laneKi
 	// them are one lane, also when there would be room.
 	minor := 0
 	for _, h := range g {
-		if weight[h.Host] < 100 {
+		if weight[h.Host] < story {
 			minor++
 		}
 	}
 	out := map[string]bool{}
 	for _, h := range order {
-		light := weight[h.Host] < 100
+		light := weight[h.Host] < story
 		if light && (minor > 4 || kind == laneOther && weight[h.Host] == 0 && minor > 1) {
 			continue
 		}
@@ -268,9 +307,13 @@ func (p *plan) makeItems(in incident.Incident, key func(incident.Endpoint) strin
 	p.items = items
 }
 
+// burst is how close marks of one kind on one lane are one mark: a script that
+// stops nine services says one thing.
+const burst = 10 * time.Minute
+
 // fold joins what would be drawn on top of itself: hops between the same two
 // lanes and marks of the same kind on the same lane, when a lane is a fold of
-// hosts; with all set, on every lane. Hops join only runs of numbers, so that
+// hosts or they come in a burst; with all set, always. Hops join only runs of numbers, so that
 // "8–37" hides no other hop.
 func fold(items []item, lanes []lane, all bool) []item {
 	var out []item
@@ -291,7 +334,7 @@ func fold(items []item, lanes []lane, all bool) []item {
 			lastHop = len(out)
 		case itemStep:
 			k = [4]int{int(itemStep), it.lane, shapeRank(it.steps[0].Step)}
-			if i, ok := open[k]; ok && (all || lanes[it.lane].folded()) {
+			if i, ok := open[k]; ok && (all || lanes[it.lane].folded() || it.time.Sub(out[i].time) <= burst) {
 				out[i].steps = append(out[i].steps, it.steps[0])
 				continue
 			}

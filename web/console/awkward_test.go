@@ -133,6 +133,14 @@ func TestNumbersForPeople(t *testing.T) {
 	if got := string(roc(text.ZhTW, at)); !strings.Contains(got, "116年1月1日 00:30") || !strings.Contains(got, "UTC 2026-12-31 16:30:00.000") {
 		t.Errorf("ROC date: %s", got)
 	}
+	for name, want := range map[string]string{
+		"http:demo/wec-hos/14": "wec-hos", "web-reg01": "web-reg01", `C:\logs\Security.evtx`: "Security.evtx", "1234": "1234", "": "",
+		"tcp:01a20eb6-3810-771b-9204-1deb21aa9c4c": "tcp:01a20eb6-3…21aa9c4c",
+	} {
+		if got := label(name); got != want {
+			t.Errorf("label(%q) = %q, want %q", name, got, want)
+		}
+	}
 	for q, want := range map[[3]string]string{
 		{"", "host", "web1"}:                  "host:web1",
 		{"a OR b", "user", `hosp\wu.yt`}:      `(a OR b) AND user:"hosp\\wu.yt"`,

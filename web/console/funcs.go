@@ -85,6 +85,7 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 			return id
 		},
 
+		"whenr":  func(at time.Time) template.HTML { return when(l, at, "01-02 15:04:05.000") },
 		"when":   func(at time.Time) template.HTML { return when(l, at, "2006-01-02 15:04:05") },
 		"whenms": func(at time.Time) template.HTML { return when(l, at, "2006-01-02 15:04:05.000") },
 		"whenm":  func(at time.Time) template.HTML { return when(l, at, "01-02 15:04") },
@@ -109,24 +110,23 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"realm":    func(v asset.Realm) string { return t("realm." + string(v)) },
 		"strength": func(v string) string { return t("strength." + v) },
 
-		"title":    func(r incident.Reason) string { return narrate.Title(l, incident.Incident{Title: r}) },
-		"hop":      func(h incident.Hop) string { return narrate.Hop(l, h) },
-		"kind":     func(k string) string { return narrate.Kind(l, k) },
-		"point":    func(e incident.Endpoint) string { return e.Key() },
-		"step":     func(v detect.Step) string { return narrate.StepName(l, v) },
-		"first":    func(f *incident.FirstCompromise) string { return narrate.FirstCompromise(l, f) },
-		"entry":    func(e incident.Entry) string { return narrate.Entry(l, e) },
-		"suspect":  func(x incident.Suspect) string { return narrate.Suspect(l, x) },
-		"brk":      func(b incident.Breakpoint) string { return narrate.Breakpoint(l, b) },
-		"reason":   func(r incident.Reason) string { return narrate.Reason(l, r) },
-		"isolate":  func(h incident.HostState) string { return narrate.Isolate(l, h) },
-		"action":   func(a event.Action) string { return narrate.Action(l, a) },
-		"pointer":  pointer,
-		"addrs":    addrs,
-		"addr":     addr,
-		"account":  func(a asset.Account) string { return a.String() },
-		"techlink": func(tech string) string { return tech },
-		"change":   func(pkg, actor, what string, args map[string]string) string { return change(l, pkg, actor, what, args) },
+		"title":   func(r incident.Reason) string { return narrate.Title(l, incident.Incident{Title: r}) },
+		"hop":     func(h incident.Hop) string { return narrate.Hop(l, h) },
+		"kind":    func(k string) string { return narrate.Kind(l, k) },
+		"point":   func(e incident.Endpoint) string { return e.Key() },
+		"step":    func(v detect.Step) string { return narrate.StepName(l, v) },
+		"first":   func(f *incident.FirstCompromise) string { return narrate.FirstCompromise(l, f) },
+		"entry":   func(e incident.Entry) string { return narrate.Entry(l, e) },
+		"suspect": func(x incident.Suspect) string { return narrate.Suspect(l, x) },
+		"brk":     func(b incident.Breakpoint) string { return narrate.Breakpoint(l, b) },
+		"reason":  func(r incident.Reason) string { return narrate.Reason(l, r) },
+		"isolate": func(h incident.HostState) string { return narrate.Isolate(l, h) },
+		"action":  func(a event.Action) string { return narrate.Action(l, a) },
+		"pointer": pointer,
+		"addrs":   addrs,
+		"addr":    addr,
+		"account": func(a asset.Account) string { return a.String() },
+		"change":  func(pkg, actor, what string, args map[string]string) string { return change(l, pkg, actor, what, args) },
 
 		"count":    func(c incidentdb.Counts, s string) int { return c[incident.State(s)] },
 		"first500": func(xs any) (any, error) { return firstN(xs, 500) },
@@ -241,15 +241,15 @@ func bytesText(n int64) string {
 	return strconv.FormatFloat(f, 'f', max(0, 2-int(math.Log10(math.Max(1, math.Abs(f))))), 64) + " " + unit
 }
 
+// pointer names a record shortly: the last part of its file or stream that is a
+// name, and its number there. The whole way back stands on the record's page.
 func pointer(p incident.Pointer) string {
 	o := p.Origin
 	name := o.File
 	if name == "" {
 		name = o.Stream
 	}
-	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
-		name = name[i+1:]
-	}
+	name = label(name)
 	switch {
 	case o.Record != 0:
 		return fmt.Sprintf("%s #%d", name, o.Record)
@@ -257,6 +257,22 @@ func pointer(p incident.Pointer) string {
 		return fmt.Sprintf("%s:%d", name, o.Line)
 	}
 	return fmt.Sprintf("%s@%d", name, o.Offset)
+}
+
+// label shortens the name of a file or stream. A stream's last part may be the
+// number of a batch, which says nothing by itself.
+func label(name string) string {
+	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' })
+	for len(parts) > 1 && strings.Trim(parts[len(parts)-1], "0123456789") == "" {
+		parts = parts[:len(parts)-1]
+	}
+	if len(parts) > 0 {
+		name = parts[len(parts)-1]
+	}
+	if r := []rune(name); len(r) > 24 {
+		name = string(r[:14]) + "…" + string(r[len(r)-8:])
+	}
+	return name
 }
 
 func addr(a netip.Addr) string {
