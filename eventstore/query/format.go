@@ -4,18 +4,25 @@
 package query
 
 import (
+	"net/netip"
 	"strings"
+	"unicode"
 
 	"citywall/eventstore"
 )
 
-// Format writes a filter so that Parse reads the same filter again.
+// Format writes a filter so that Parse reads the same filter again, whatever
+// its names and values are. Lists of one part, which mean that part, and nil,
+// which means everything, come back as what they mean.
 func Format(f eventstore.Filter) string { return write(f, false) }
 
 // write puts parentheses around what would otherwise join its neighbours.
 func write(f eventstore.Filter, inner bool) string {
 	switch x := f.(type) {
 	case nil:
+		if inner {
+			return "*"
+		}
 		return ""
 	case eventstore.And:
 		if len(x) == 0 {
@@ -30,23 +37,41 @@ func write(f eventstore.Filter, inner bool) string {
 	case eventstore.Not:
 		return "NOT " + write(x.F, true)
 	case eventstore.Word:
+		if w := string(x); bare(w) && !strings.ContainsAny(w, ":：") && !strings.HasPrefix(w, "-") && !joins(w) {
+			return w
+		}
 		return quote(string(x))
 	case eventstore.Cond:
-		return quoteName(x.Field) + ":" + value(x)
+		n, v := name(x.Field), value(x)
+		if wordWithColon([]rune(n+":"+v), 0) {
+			n = quote(x.Field)
+		}
+		return n + ":" + v
 	}
 	return ""
 }
 
 func group[F ~[]eventstore.Filter](fs F, sep string, inner bool) string {
+	if len(fs) == 1 {
+		return write(fs[0], inner)
+	}
 	parts := make([]string, len(fs))
 	for i, f := range fs {
 		parts[i] = write(f, true)
 	}
 	s := strings.Join(parts, sep)
-	if inner && len(fs) > 1 {
+	if inner {
 		return "(" + s + ")"
 	}
 	return s
+}
+
+func joins(w string) bool {
+	switch strings.ToLower(w) {
+	case "and", "or", "not":
+		return true
+	}
+	return false
 }
 
 func value(c eventstore.Cond) string {
@@ -54,34 +79,79 @@ func value(c eventstore.Cond) string {
 	case eventstore.Exists:
 		return "*"
 	case eventstore.Lt:
-		return "<" + c.Value
+		return "<" + literal(c.Value)
 	case eventstore.Lte:
-		return "<=" + c.Value
+		return "<=" + literal(c.Value)
 	case eventstore.Gt:
-		return ">" + c.Value
+		return ">" + literal(c.Value)
 	case eventstore.Gte:
-		return ">=" + c.Value
+		return ">=" + literal(c.Value)
 	case eventstore.CIDR:
 		return c.Value
 	case eventstore.Contains:
-		return "*" + c.Value + "*"
+		return "*" + literal(c.Value) + "*"
 	case eventstore.Prefix:
-		return c.Value + "*"
+		return literal(c.Value) + "*"
 	case eventstore.Suffix:
-		return "*" + c.Value
+		return "*" + literal(c.Value)
 	case eventstore.Glob:
-		return strings.ReplaceAll(c.Value, "[[]", "[")
+		return glob(c.Value)
 	}
-	return quote(c.Value)
+	if _, err := netip.ParsePrefix(c.Value); err == nil {
+		return quote(c.Value) // bare it would be a network
+	}
+	return literal(c.Value)
+}
+
+func glob(s string) string {
+	var b, run strings.Builder
+	flush := func() {
+		if run.Len() > 0 {
+			b.WriteString(literal(run.String()))
+			run.Reset()
+		}
+	}
+	for _, r := range eventstore.ParseGlob(s) {
+		switch r {
+		case eventstore.AnyRun:
+			flush()
+			b.WriteByte('*')
+		case eventstore.AnyOne:
+			flush()
+			b.WriteByte('?')
+		default:
+			run.WriteRune(r)
+		}
+	}
+	flush()
+	return b.String()
+}
+
+// literal writes a value that stands for itself.
+func literal(s string) string {
+	if bare(s) {
+		return s
+	}
+	return quote(s)
+}
+
+// bare reports whether s needs no quotes as a value.
+func bare(s string) bool {
+	for _, r := range s {
+		if unicode.IsSpace(r) || isOpen(r) || isClose(r) || isQuote(r) || strings.ContainsRune("*?<>=", r) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func quote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `“`, `\“`, `”`, `\”`).Replace(s) + `"`
 }
 
-func quoteName(s string) string {
-	if strings.ContainsAny(s, " \t\"():") || strings.HasPrefix(s, "-") {
-		return quote(s)
+func name(s string) string {
+	if bare(s) && !strings.ContainsAny(s, ":：") && !strings.HasPrefix(s, "-") && !(token{kind: tokWord, field: s}).isTime() {
+		return s
 	}
-	return s
+	return quote(s)
 }

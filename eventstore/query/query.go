@@ -16,6 +16,7 @@ package query
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,9 +75,19 @@ func (p *parser) peek() (token, bool) {
 	return token{pos: p.end}, false
 }
 
+// isWord reports whether t is one of the words that join terms.
+func (t token) isWord(w string) bool {
+	return t.kind == tokWord && t.field == "" && !t.named && !t.quoted && t.text == w
+}
+
+// isTime reports whether t bounds the query in time.
+func (t token) isTime() bool {
+	return t.kind == tokWord && !t.named && (t.field == "last" || t.field == "from" || t.field == "to")
+}
+
 func (p *parser) isWord(w string) bool {
 	t, ok := p.peek()
-	return ok && t.kind == tokWord && t.field == "" && t.text == w
+	return ok && t.isWord(w)
 }
 
 // or reads alternatives. top is true where a time may stand: joined to all the
@@ -118,7 +129,7 @@ func (p *parser) or(depth int, top bool) (eventstore.Filter, error) {
 // timeWithin finds a time among the tokens since start.
 func (p *parser) timeWithin(start int) (token, bool) {
 	for _, t := range p.toks[start:p.i] {
-		if t.kind == tokWord && isTime(t.field) {
+		if t.isTime() {
 			return t, true
 		}
 	}
@@ -201,26 +212,20 @@ func (p *parser) unary(depth int, top bool) (eventstore.Filter, error) {
 	}
 	p.i++
 	switch {
-	case t.field == "" && t.quoted:
-		return eventstore.Word(t.text), nil
-	case t.field == "":
-		w := strings.Trim(t.text, "*")
-		if w == "" {
-			return eventstore.And{}, nil // * alone: everything
-		}
-		return eventstore.Word(w), nil
-	case isTime(t.field):
+	case t.field == "" && !t.named:
+		return free(t)
+	case t.isTime():
 		if !top {
 			return nil, errAt(t.pos, "time_inside", "word", t.field)
 		}
 		return nil, p.time(t)
-	case t.text == "" && !t.quoted:
+	case len(t.value) == 0 && !t.quoted:
 		if n, ok := p.peek(); ok && n.kind == tokOpen && n.pos == t.end {
 			return p.values(t)
 		}
 		return nil, errAt(t.pos, "want_value", "field", t.field)
 	}
-	return cond(t)
+	return cond(t, p.now)
 }
 
 // values reads field:(a OR b OR "c d").
@@ -234,22 +239,25 @@ func (p *parser) values(t token) (eventstore.Filter, error) {
 			return nil, errAt(t.pos, "paren_open")
 		case v.kind == tokClose:
 			p.i++
-			if len(alt) == 0 {
+			switch len(alt) {
+			case 0:
 				return nil, errAt(t.pos, "want_value", "field", t.field)
+			case 1:
+				return alt[0], nil
 			}
 			return alt, nil
-		case v.kind != tokWord || v.field != "":
+		case v.kind != tokWord || v.field != "" || v.named || v.isWord("AND") || v.isWord("NOT"):
 			return nil, errAt(v.pos, "values_only", "field", t.field)
 		}
 		p.i++
-		if v.text == "OR" && !v.quoted {
+		if v.isWord("OR") {
 			continue
 		}
 		if p.terms++; p.terms > maxTerms {
 			return nil, errAt(v.pos, "many", "max", itoa(maxTerms))
 		}
 		v.field = t.field
-		f, err := cond(v)
+		f, err := cond(v, p.now)
 		if err != nil {
 			return nil, err
 		}
@@ -257,59 +265,142 @@ func (p *parser) values(t token) (eventstore.Filter, error) {
 	}
 }
 
-// cond turns field:value into a comparison.
-func cond(t token) (eventstore.Filter, error) {
-	c := eventstore.Cond{Field: t.field, Op: eventstore.Eq, Value: t.text}
-	if t.quoted {
-		return c, nil
+// free reads a word or phrase without a field.
+func free(t token) (eventstore.Filter, error) {
+	if !t.quoted {
+		switch t.text {
+		case "and", "or", "not":
+			return nil, errAt(t.pos, "lower", "word", t.text, "upper", strings.ToUpper(t.text))
+		}
 	}
-	for _, o := range []struct {
-		sign string
-		op   eventstore.Op
-	}{{">=", eventstore.Gte}, {"<=", eventstore.Lte}, {">", eventstore.Gt}, {"<", eventstore.Lt}} {
-		if v, ok := strings.CutPrefix(t.text, o.sign); ok {
-			if v == "" {
+	// A word is looked for anywhere, so stars around it say nothing.
+	cs := t.value
+	for len(cs) > 0 && cs[0] == (cell{r: '*'}) {
+		cs = cs[1:]
+	}
+	for len(cs) > 0 && cs[len(cs)-1] == (cell{r: '*'}) {
+		cs = cs[:len(cs)-1]
+	}
+	if len(cs) == 0 && !t.quoted {
+		return eventstore.And{}, nil // * alone: everything
+	}
+	if slices.Contains(cs, cell{r: '*'}) {
+		return nil, errAt(t.pos, "word_wild", "word", t.text)
+	}
+	return eventstore.Word(plain(cs)), nil
+}
+
+var signs = []struct {
+	sign string
+	op   eventstore.Op
+}{{">=", eventstore.Gte}, {"<=", eventstore.Lte}, {">", eventstore.Gt}, {"<", eventstore.Lt}}
+
+// cond turns field:value into a comparison.
+func cond(t token, now time.Time) (eventstore.Filter, error) {
+	c := eventstore.Cond{Field: t.field, Op: eventstore.Eq, Value: t.text}
+	cs := t.value
+	for _, s := range signs {
+		if n := len(s.sign); len(cs) >= n && plain(cs[:n]) == s.sign && !cs[0].lit && !cs[n-1].lit {
+			if cs = cs[n:]; len(cs) == 0 && !t.quoted {
 				return nil, errAt(t.pos, "want_value", "field", t.field)
 			}
-			c.Op, c.Value = o.op, v
-			if k, ok := eventstore.KindOf(t.field); ok && k == eventstore.KindTime {
-				at, err := moment(v, time.Time{}, taipei)
-				if err != nil {
-					return nil, errAt(t.pos, "time", "value", v)
-				}
-				c.Value = at.Format(time.RFC3339Nano)
-			}
+			c.Op, c.Value = s.op, plain(cs)
+			break
+		}
+	}
+	kind, _ := eventstore.KindOf(t.field)
+	switch {
+	case c.Op == eventstore.Eq && len(cs) == 1 && cs[0] == cell{r: '*'}:
+		return eventstore.Cond{Field: t.field, Op: eventstore.Exists}, nil
+	case kind == eventstore.KindTime:
+		return timeCond(t, c, now)
+	case c.Op != eventstore.Eq:
+		if kind == eventstore.KindNumber && !eventstore.Number(c.Value) {
+			return nil, errAt(t.pos, "number", "field", t.field, "value", c.Value)
+		}
+		return c, nil
+	case slices.Contains(cs, cell{r: '*'}) || slices.Contains(cs, cell{r: '?'}):
+		return wild(c, cs), nil
+	case !t.quoted && strings.Contains(t.text, "/"):
+		if pfx, err := netip.ParsePrefix(t.text); err == nil {
+			c.Op, c.Value = eventstore.CIDR, pfx.Masked().String()
 			return c, nil
 		}
 	}
-	switch {
-	case t.text == "*":
-		return eventstore.Cond{Field: t.field, Op: eventstore.Exists}, nil
-	case strings.ContainsAny(t.text, "*?"):
-		c.Op, c.Value = eventstore.Glob, strings.ReplaceAll(t.text, "[", "[[]")
-		inner := strings.Trim(t.text, "*")
-		if !strings.ContainsAny(inner, "*?") && inner != "" { // the three simple shapes
-			c.Value = inner
-			switch {
-			case strings.HasPrefix(t.text, "*") && strings.HasSuffix(t.text, "*"):
-				c.Op = eventstore.Contains
-			case strings.HasPrefix(t.text, "*"):
-				c.Op = eventstore.Suffix
-			default:
-				c.Op = eventstore.Prefix
-			}
-		}
-	case strings.Contains(t.text, "/"):
-		if pfx, err := netip.ParsePrefix(t.text); err == nil {
-			c.Op, c.Value = eventstore.CIDR, pfx.Masked().String()
-		}
+	switch _, err := netip.ParseAddr(t.text); {
+	case kind == eventstore.KindAddr && err != nil:
+		return nil, errAt(t.pos, "address", "field", t.field, "value", t.text)
+	case kind == eventstore.KindNumber && !eventstore.Number(t.text):
+		return nil, errAt(t.pos, "number", "field", t.field, "value", t.text)
 	}
 	return c, nil
 }
 
+// wild turns a value with wildcards into the simplest comparison.
+func wild(c eventstore.Cond, cs []cell) eventstore.Cond {
+	g := make([]rune, len(cs))
+	for i, x := range cs {
+		switch x {
+		case cell{r: '*'}:
+			g[i] = eventstore.AnyRun
+		case cell{r: '?'}:
+			g[i] = eventstore.AnyOne
+		default:
+			g[i] = x.r
+		}
+	}
+	first, last := g[0] == eventstore.AnyRun, g[len(g)-1] == eventstore.AnyRun
+	inner := g
+	if first {
+		inner = inner[1:]
+	}
+	if last && len(inner) > 0 {
+		inner = inner[:len(inner)-1]
+	}
+	if len(inner) == 0 || slices.Contains(inner, eventstore.AnyRun) || slices.Contains(inner, eventstore.AnyOne) {
+		c.Op, c.Value = eventstore.Glob, eventstore.FormatGlob(g)
+		return c
+	}
+	c.Value = string(inner)
+	switch {
+	case first && last:
+		c.Op = eventstore.Contains
+	case first:
+		c.Op = eventstore.Suffix
+	default:
+		c.Op = eventstore.Prefix
+	}
+	return c
+}
+
+// timeCond compares a time column. A day is all of the day: after it begins
+// with the next, and equal to it is anything within.
+func timeCond(t token, c eventstore.Cond, now time.Time) (eventstore.Filter, error) {
+	at, next, ok := moment(c.Value, now)
+	if !ok {
+		return nil, errAt(t.pos, "time", "value", c.Value)
+	}
+	is := func(op eventstore.Op, at time.Time) eventstore.Cond {
+		return eventstore.Cond{Field: t.field, Op: op, Value: at.Format(time.RFC3339Nano)}
+	}
+	if at.Equal(next) {
+		return is(c.Op, at), nil
+	}
+	switch c.Op {
+	case eventstore.Lt:
+		return is(eventstore.Lt, at), nil
+	case eventstore.Lte:
+		return is(eventstore.Lt, next), nil
+	case eventstore.Gt:
+		return is(eventstore.Gte, next), nil
+	case eventstore.Gte:
+		return is(eventstore.Gte, at), nil
+	}
+	return eventstore.And{is(eventstore.Gte, at), is(eventstore.Lt, next)}, nil
+}
+
 // time takes last:, from: and to:.
 func (p *parser) time(t token) error {
-	bad := errAt(t.pos, "time", "value", t.text)
 	if t.field == "last" {
 		d, ok := span(t.text)
 		if !ok {
@@ -324,15 +415,15 @@ func (p *parser) time(t token) error {
 		}
 		return nil
 	}
-	at, err := moment(t.text, p.now, taipei)
-	if err != nil {
-		return bad
+	at, next, ok := moment(t.text, p.now)
+	if !ok {
+		return errAt(t.pos, "time", "value", t.text)
 	}
 	switch {
 	case t.field == "from" && p.from.IsZero():
 		p.from = at
 	case t.field == "to" && p.to.IsZero():
-		p.to = at
+		p.to = next // a day is searched to its end
 	default:
 		return errAt(t.pos, "time_twice", "word", t.field)
 	}

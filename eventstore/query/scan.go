@@ -4,11 +4,14 @@
 package query
 
 import (
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"citywall/eventstore"
 	"citywall/internal/fault"
 	"citywall/internal/text"
 )
@@ -27,9 +30,17 @@ type token struct {
 	kind   tokenKind
 	pos    int
 	end    int
-	field  string
-	text   string
-	quoted bool
+	field  string // "" for a word
+	named  bool   // the field was quoted: never a time bound
+	text   string // the value as read
+	quoted bool   // some of the value was in quotes
+	value  []cell
+}
+
+// cell is a character of a value; those in quotes stand for themselves.
+type cell struct {
+	r   rune
+	lit bool
 }
 
 // scan cuts the text into tokens.
@@ -41,81 +52,133 @@ func scan(s string) ([]token, error) {
 		switch r := rs[i]; {
 		case unicode.IsSpace(r):
 			i++
-		case r == '(':
+		case isOpen(r):
 			out = append(out, token{kind: tokOpen, pos: i, end: i + 1})
 			i++
-		case r == ')':
+		case isClose(r):
 			out = append(out, token{kind: tokClose, pos: i, end: i + 1})
 			i++
 		case r == '-' && i+1 < len(rs) && !unicode.IsSpace(rs[i+1]):
 			out = append(out, token{kind: tokMinus, pos: i, end: i + 1})
 			i++
 		default:
-			t, next, err := word(rs, i)
+			t, err := word(rs, i)
 			if err != nil {
 				return nil, err
 			}
 			out = append(out, t)
-			i = next
+			i = t.end
 		}
 	}
 	return out, nil
 }
 
-// word reads a word, "a phrase", field:value or "field":"value".
-func word(rs []rune, i int) (token, int, error) {
+// What an input method for Chinese writes is taken as well.
+func isOpen(r rune) bool  { return r == '(' || r == '（' }
+func isClose(r rune) bool { return r == ')' || r == '）' }
+func isQuote(r rune) bool { return r == '"' || r == '“' || r == '”' }
+
+// word reads a word, "a phrase", field:value or "field":"value". A value may
+// be made of several pieces, some in quotes: *"my docs"*.
+func word(rs []rune, i int) (token, error) {
 	t := token{kind: tokWord, pos: i}
-	part, quoted, i, err := piece(rs, i, true)
-	if err != nil {
-		return t, i, err
+	colon := -1
+	named := false
+	var cells []cell
+	for i < len(rs) && !unicode.IsSpace(rs[i]) && !isOpen(rs[i]) && !isClose(rs[i]) {
+		switch r := rs[i]; {
+		case isQuote(r):
+			in, next, err := quotation(rs, i)
+			if err != nil {
+				return t, err
+			}
+			cells, i = append(cells, in...), next
+			if colon >= 0 || !beforeColon(rs, i) {
+				t.quoted = true
+			} else {
+				named = true
+			}
+			continue
+		case colon < 0 && (r == ':' || r == '：' && isASCII(cells)):
+			if len(cells) == 0 && !named && !wordWithColon(rs, i) {
+				return t, errAt(i, "want_field")
+			}
+			if named || !wordWithColon(rs, t.pos) {
+				colon = len(cells)
+				i++
+				continue
+			}
+		}
+		cells = append(cells, cell{r: rs[i]})
+		i++
 	}
-	if i >= len(rs) || rs[i] != ':' {
-		t.text, t.quoted, t.end = part, quoted, i
-		return t, i, nil
-	}
-	if t.field = part; part == "" {
-		return t, i, errAt(i, "want_field")
-	}
-	i++ // :
-	if i < len(rs) && rs[i] == '(' || i >= len(rs) || unicode.IsSpace(rs[i]) {
-		t.end = i
-		return t, i, nil
-	}
-	t.text, t.quoted, i, err = piece(rs, i, false)
 	t.end = i
-	return t, i, err
+	if colon >= 0 {
+		t.field, t.named = plain(cells[:colon]), named
+		cells = cells[colon:]
+	}
+	t.value, t.text = cells, plain(cells)
+	return t, nil
 }
 
-// piece reads a quoted text or runs to white space, a parenthesis and, in a
-// name, a colon. In quotes \" and \\ stand for themselves.
-func piece(rs []rune, i int, name bool) (string, bool, int, error) {
-	if rs[i] != '"' {
-		start := i
-		for i < len(rs) && !unicode.IsSpace(rs[i]) && rs[i] != '(' && rs[i] != ')' && rs[i] != '"' && (!name || rs[i] != ':') {
-			i++
+func beforeColon(rs []rune, i int) bool { return i < len(rs) && rs[i] == ':' }
+
+func isASCII(cs []cell) bool {
+	for _, c := range cs {
+		if c.r > unicode.MaxASCII {
+			return false
 		}
-		if i == start && i < len(rs) && rs[i] != ':' {
-			return "", false, i, errAt(i, "want_term")
-		}
-		return string(rs[start:i]), false, i, nil
 	}
-	open := i
+	return len(cs) > 0
+}
+
+func plain(cs []cell) string {
 	var b strings.Builder
-	for i++; i < len(rs); i++ {
-		switch {
-		case rs[i] == '\\' && i+1 < len(rs) && (rs[i+1] == '"' || rs[i+1] == '\\'):
-			i++
-			b.WriteRune(rs[i])
-		case rs[i] == '"':
-			return b.String(), true, i + 1, nil
-		default:
-			b.WriteRune(rs[i])
-		}
+	for _, c := range cs {
+		b.WriteRune(c.r)
 	}
-	return "", false, i, errAt(open, "quote")
+	return b.String()
 }
 
-func isTime(field string) bool { return field == "last" || field == "from" || field == "to" }
+// wordWithColon reports whether the piece at i is a word although it has a
+// colon: an address, a clock, a drive or a URL.
+func wordWithColon(rs []rune, i int) bool {
+	end := i
+	for end < len(rs) && !unicode.IsSpace(rs[end]) && !isOpen(rs[end]) && !isClose(rs[end]) && !isQuote(rs[end]) {
+		end++
+	}
+	s := string(rs[i:end])
+	head, rest, _ := strings.Cut(s, ":")
+	if strings.HasPrefix(rest, "//") || len(head) == 1 && strings.HasPrefix(rest, `\`) || head != "" && strings.Trim(head, "0123456789") == "" {
+		return true
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return true
+	}
+	_, err := net.ParseMAC(s)
+	return err == nil
+}
+
+// quotation reads a quoted piece. In it \" and \\ stand for the quote and the
+// backslash.
+func quotation(rs []rune, open int) ([]cell, int, error) {
+	var out []cell
+	for i := open + 1; i < len(rs); i++ {
+		switch {
+		case rs[i] == '\\' && i+1 < len(rs) && (isQuote(rs[i+1]) || rs[i+1] == '\\'):
+			i++
+			out = append(out, cell{rs[i], true})
+		case isQuote(rs[i]):
+			return out, i + 1, nil
+		default:
+			out = append(out, cell{rs[i], true})
+		}
+	}
+	return nil, open, errAt(open, "quote")
+}
 
 // span reads 15m, 24h, 7d, 2w.
 func span(s string) (time.Duration, bool) {
@@ -130,32 +193,57 @@ func span(s string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
-// layouts of an absolute time, in the zone given.
-// taipei is the zone of a time that writes none; it has had no daylight saving since 1980.
+// taipei is the zone of a time that writes none; it has had no daylight saving
+// since 1980.
 var taipei = time.FixedZone("Asia/Taipei", 8*3600)
 
-var layouts = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02", "2006/01/02",
-}
+// layouts of an absolute time. The days stand for the whole day.
+var (
+	layouts = []string{
+		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04",
+		"2006-01-02T15:04Z07:00", "2006-01-02 15:04:05.999999999Z07:00",
+	}
+	dayLayouts = []string{"2006-01-02", "2006/01/02"}
+)
 
-// moment reads an absolute time, "now", or one relative to now: -2h.
-func moment(s string, now time.Time, zone *time.Location) (time.Time, error) {
-	if s == "now" && !now.IsZero() {
-		return now.UTC(), nil
+// moment reads an absolute time, "now", a day, or a time relative to now: -2h.
+// For a day it returns its midnight and the next.
+func moment(s string, now time.Time) (at, next time.Time, ok bool) {
+	midnight := now.In(taipei)
+	midnight = time.Date(midnight.Year(), midnight.Month(), midnight.Day(), 0, 0, 0, 0, taipei)
+	switch s {
+	case "now":
+		return now.UTC(), now.UTC(), true
+	case "today":
+		return midnight.UTC(), midnight.AddDate(0, 0, 1).UTC(), true
+	case "yesterday":
+		return midnight.AddDate(0, 0, -1).UTC(), midnight.UTC(), true
 	}
-	if v, ok := strings.CutPrefix(s, "-"); ok && !now.IsZero() {
+	if v, ok := strings.CutPrefix(s, "-"); ok {
 		if d, ok := span(v); ok {
-			return now.Add(-d).UTC(), nil
+			at := now.Add(-d).UTC()
+			return at, at, eventstore.Timed(at)
 		}
 	}
-	var err error
+	if v, ok := strings.CutPrefix(s, "roc"); ok { // roc115-11-01: the year of the Republic
+		year, rest, _ := strings.Cut(v, "-")
+		n, err := strconv.ParseUint(year, 10, 16)
+		if err != nil || n == 0 || n > 8000 {
+			return at, at, false
+		}
+		s = strconv.FormatUint(n+1911, 10) + "-" + rest
+	}
+	for _, l := range dayLayouts {
+		if t, err := time.ParseInLocation(l, s, taipei); err == nil {
+			return t.UTC(), t.AddDate(0, 0, 1).UTC(), eventstore.Timed(t) && eventstore.Timed(t.AddDate(0, 0, 1))
+		}
+	}
 	for _, l := range layouts {
-		var t time.Time
-		if t, err = time.ParseInLocation(l, s, zone); err == nil {
-			return t.UTC(), nil
+		if t, err := time.ParseInLocation(l, s, taipei); err == nil {
+			return t.UTC(), t.UTC(), eventstore.Timed(t)
 		}
 	}
-	return time.Time{}, err
+	return at, at, false
 }
 
 // Error says what of a text could not be read.
