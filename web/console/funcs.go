@@ -97,17 +97,23 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"bytes":  func(n int64) string { return bytesText(n) },
 		"secs":   func(d time.Duration) string { return signedSpan(l, d) },
 
-		"level":    func(v detect.Level) template.HTML { return levelBadge(l, v) },
-		"levelw":   func(v detect.Level) string { return narrate.Level(l, v) },
-		"state":    func(v incident.State) template.HTML { return stateBadge(l, v) },
-		"statew":   func(v incident.State) string { return narrate.State(l, v) },
-		"grade":    func(v incident.Grade) template.HTML { return gradeBadge(l, v) },
-		"status":   func(v casework.Status) template.HTML { return statusBadge(l, v) },
-		"statusw":  func(v casework.Status) string { return text.T(l, "console.status."+string(v)) },
-		"source":   func(v desk.SourceState) template.HTML { return sourceBadge(l, v) },
-		"rule":     func(v desk.RuleStatus) template.HTML { return ruleBadge(l, v) },
-		"role":     func(v identity.Role) string { return v.Text(l) },
-		"realm":    func(v asset.Realm) string { return t("realm." + string(v)) },
+		"level":   func(v detect.Level) template.HTML { return levelBadge(l, v) },
+		"levelw":  func(v detect.Level) string { return narrate.Level(l, v) },
+		"state":   func(v incident.State) template.HTML { return stateBadge(l, v) },
+		"statew":  func(v incident.State) string { return narrate.State(l, v) },
+		"grade":   func(v incident.Grade) template.HTML { return gradeBadge(l, v) },
+		"status":  func(v casework.Status) template.HTML { return statusBadge(l, v) },
+		"statusw": func(v casework.Status) string { return text.T(l, "console.status."+string(v)) },
+		"source":  func(v desk.SourceState) template.HTML { return sourceBadge(l, v) },
+		"rule":    func(v desk.RuleStatus) template.HTML { return ruleBadge(l, v) },
+		"role":    func(v identity.Role) string { return v.Text(l) },
+		"realm":   func(v asset.Realm) string { return t("realm." + string(v)) },
+		"signer": func(name string) string { // a realm of this installation, or the name an administrator gave a partner
+			if asset.Realm(name).Valid() {
+				return t("realm." + name)
+			}
+			return name
+		},
 		"strength": func(v string) string { return t("strength." + v) },
 
 		"title":   func(r incident.Reason) string { return narrate.Title(l, incident.Incident{Title: r}) },
