@@ -29,7 +29,7 @@ import (
 // without a server.
 func investigate(t testing.TB, p *exercise.Play, read func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)) incident.Result {
 	t.Helper()
-	engine, _, err := sigma.Load([]sigma.Set{{Name: "citywall", FS: rules.FS}}, sigma.Options{})
+	engine, _, err := sigma.Load([]sigma.Set{{Name: "citywall", FS: rules.FS}}, sigma.Options{Batch: true})
 	if err != nil {
 		t.Fatal(err)
 	}

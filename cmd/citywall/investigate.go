@@ -175,7 +175,7 @@ func investigate(ctx context.Context, io streams, paths []string, o investigateO
 		return incident.Result{}, err
 	}
 	defer done()
-	engine, rep, err := sigma.Load(sets, sigma.Options{})
+	engine, rep, err := sigma.Load(sets, sigma.Options{Batch: true})
 	if err != nil {
 		return incident.Result{}, err
 	}

@@ -15,7 +15,7 @@ import (
 // command lines are seen by every user of a machine.
 func readSecret(name string) (string, error) {
 	if name == "" {
-		return "", fault.New(fault.Invalid, "give the token's file with --token-file; the console makes tokens under Users and audit")
+		return "", fault.New(fault.Invalid, "give the token's file with --token-file; the console makes tokens on the page Users")
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {

@@ -29,7 +29,7 @@ import (
 type Options struct {
 	// Read calls emit for every event and returns what became of the sources.
 	Read      func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)
-	Engine    *sigma.Engine
+	Engine    *sigma.Engine // loaded with sigma.Options.Batch; one investigation each
 	Correlate correlate.Config
 	Workers   int // that match rules; 0: one for each processor
 }
@@ -111,6 +111,9 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 	if err != nil {
 		return incident.Result{}, err
 	}
+	// Correlation rules are decided when everything is there, in order of time:
+	// which worker saw what first must not matter.
+	t.observe(nil, o.Engine.Flush())
 	return t.result(ctx, sources)
 }
 
