@@ -14,13 +14,14 @@ import (
 // Config is what an operator may change.
 type Config struct {
 	Realm     asset.Realm   `yaml:"realm"`      // whose events are correlated here
-	Workers   int           `yaml:"workers"`    // that decode and match; 0: one for each processor
+	Workers   int           `yaml:"workers"`    // that decode; 0: one for each processor
 	Linger    time.Duration `yaml:"linger"`     // an event waits at most so long for company when it is quiet
 	MaxEvents int           `yaml:"max_events"` // of one batch, when it is busy
 	MaxBytes  int           `yaml:"max_bytes"`  // raw, of one batch
 	Recompute time.Duration `yaml:"recompute"`  // incidents at most so often after findings
 	Quiet     time.Duration `yaml:"quiet"`      // incidents at most so often after events without findings
 	Lookback  time.Duration `yaml:"lookback"`   // of correlation, after a restart and at every renewal
+	Warm      time.Duration `yaml:"warm"`       // of detection, after a restart: what rules that count over time see again
 	RefillMax int64         `yaml:"refill_max"` // events read back at most, the newest first
 	Renew     time.Duration `yaml:"renew"`      // correlation is built anew from the store so often, so that it does not grow for ever
 	LateAfter time.Duration `yaml:"late_after"` // a source whose records are older than this on arrival is late
@@ -31,7 +32,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Realm: asset.City, Linger: 200 * time.Millisecond, MaxEvents: 20_000, MaxBytes: 8 << 20,
-		Recompute: time.Second, Quiet: 10 * time.Second, Lookback: 14 * 24 * time.Hour, RefillMax: 5_000_000,
+		Recompute: time.Second, Quiet: 10 * time.Second, Lookback: 14 * 24 * time.Hour, Warm: 15 * time.Minute, RefillMax: 5_000_000,
 		Renew: 24 * time.Hour, LateAfter: 5 * time.Minute, Grace: 15 * time.Second,
 	}
 }
@@ -54,6 +55,8 @@ func (c Config) Validate() error {
 		return bad("recompute is %v and quiet %v: the first must be positive and not above the second", c.Recompute, c.Quiet)
 	case c.Lookback < time.Hour:
 		return bad("lookback is %v: it must be at least 1h", c.Lookback)
+	case c.Warm < 0 || c.Warm > c.Lookback:
+		return bad("warm is %v: it must lie between 0 and lookback", c.Warm)
 	case c.RefillMax < 1:
 		return bad("refill_max is %d: it must be at least 1", c.RefillMax)
 	case c.Renew < time.Hour:

@@ -6,6 +6,7 @@ package live
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"citywall/detect"
@@ -26,6 +27,7 @@ type correlator struct {
 	// packs that a killed process did not acknowledge, and in batches that were
 	// kept while we read. Until those are through, each event is looked up.
 	stored   idSet
+	found    idSet     // findings that were read back
 	openSeq  uint64    // packs up to here were on the queue when we started
 	refilled time.Time // when reading back ended
 	recent   recent
@@ -111,15 +113,23 @@ func (c *correlator) next() time.Duration {
 
 func (c *correlator) observe(b *batch) {
 	if len(c.stored) > 0 && b.seq > c.openSeq && b.kept.After(c.refilled) {
-		c.stored = nil
+		c.stored, c.found = nil, nil
 	}
 	for i, e := range b.events {
-		if e.Realm != c.l.cfg.Realm || c.stored.has(e.ID) || !c.recent.add(e.ID) {
+		if e.Realm != c.l.cfg.Realm || !c.recent.add(e.ID) {
 			continue
 		}
-		c.engine.Observe(e, b.findings[i])
+		fs := b.findings[i]
+		if c.stored.has(short(e.ID)) { // killed after keep and before record: the event is known, its findings are not
+			fs = slices.DeleteFunc(slices.Clone(fs), func(f detect.Finding) bool { return c.found.has(shortHex(f.ID)) })
+			if len(fs) == 0 {
+				continue
+			}
+			e = nil
+		}
+		c.engine.Observe(e, fs)
 		c.dirty = true
-		c.urgent = c.urgent || len(b.findings[i]) > 0
+		c.urgent = c.urgent || len(fs) > 0
 	}
 }
 
@@ -171,6 +181,7 @@ func (c *correlator) refill(ctx context.Context) error {
 		return err
 	}
 	c.stored.sort()
+	c.found.sort()
 	c.refilled, c.renewed = c.l.now(), c.l.now()
 	c.dirty = len(c.stored) > 0
 	c.urgent = c.dirty
@@ -185,7 +196,8 @@ func (c *correlator) refill(ctx context.Context) error {
 // readBack fills a new engine, the newest first; the engine does not mind the
 // order. cut reports that RefillMax ended it.
 func (c *correlator) readBack(ctx context.Context) (cut bool, err error) {
-	c.engine, c.stored, c.recent = correlate.New(c.l.p.Correlate), nil, newRecent(recentEvents)
+	c.engine, c.recent = correlate.New(c.l.p.Correlate), newRecent(recentEvents)
+	c.stored, c.found = nil, nil
 	now := c.l.now().UTC()
 	scope := identity.Scope{Realm: c.l.cfg.Realm}
 	begin := now.Add(-c.l.cfg.Lookback)
@@ -206,7 +218,11 @@ func (c *correlator) readBack(ctx context.Context) (cut bool, err error) {
 				return errEnough
 			}
 			c.stored = append(c.stored, short(e.ID))
-			c.engine.Observe(e, findings[e.ID])
+			fs := findings[e.ID]
+			for i := range fs {
+				c.found = append(c.found, shortHex(fs[i].ID))
+			}
+			c.engine.Observe(e, fs)
 			return nil
 		})
 		if errors.Is(err, errEnough) {

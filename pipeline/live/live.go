@@ -76,11 +76,11 @@ type Live struct {
 	ruleStats atomic.Pointer[sigma.Stats]
 	record    func([]byte, format.Pos, format.Source) (*event.Event, error) // ingest.Record
 
-	decoder decoder
-	matcher matchers // of the stage detect alone
-	recent  recent   // of the stage keep alone
-	sources *sources
-	hub     hub
+	decoder  decoder
+	matching matching // of the stage detect alone
+	recent   recent   // of the stage keep, and of warm before it
+	sources  *sources
+	hub      hub
 
 	handed   chan *batch // to the correlator; closed when the last stage ends
 	settle   chan chan error
@@ -172,6 +172,7 @@ func (l *Live) Run(ctx context.Context) error {
 		}
 		close(l.handed)
 	})
+	l.warm(ctx)
 	if err := l.take(ctx, work, taken); err != nil && ctx.Err() == nil {
 		fail(fmt.Errorf("pipeline: take: %w", err))
 	}

@@ -89,13 +89,23 @@ func (s *memStore) Each(ctx context.Context, _ identity.Scope, q eventstore.Quer
 		}
 	}
 	s.mu.Unlock()
-	slices.SortStableFunc(es, func(a, b *event.Event) int { return b.Time.Compare(a.Time) })
+	slices.SortStableFunc(es, func(a, b *event.Event) int {
+		if q.Sort == eventstore.Oldest {
+			a, b = b, a
+		}
+		return b.Time.Compare(a.Time)
+	})
 	for _, e := range es {
 		if err := f(e); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+func (s *memStore) Count(ctx context.Context, sc identity.Scope, q eventstore.Query) (n int64, err error) {
+	err = s.Each(ctx, sc, q, func(*event.Event) error { n++; return nil })
+	return n, err
 }
 
 func (s *memStore) raws() []string {
@@ -675,6 +685,130 @@ func TestRefill(t *testing.T) {
 	}
 }
 
+const counted = `title: Failed logon
+name: failed
+id: 4e7ac0a9-6f2a-4f0e-9a3c-0d4a6d2f0003
+status: test
+logsource: {product: windows, service: security}
+detection:
+  sel: {EventID: 4625}
+  condition: sel
+level: low
+---
+title: Many failed logons
+id: 4e7ac0a9-6f2a-4f0e-9a3c-0d4a6d2f0004
+status: test
+correlation:
+  type: event_count
+  rules: [failed]
+  group-by: [Computer]
+  timespan: 10m
+  condition: {gte: 5}
+level: high
+`
+
+// A rule that counts over time goes on over a restart, and counts a record that
+// is delivered again once.
+func TestRulesThatCountOutliveARestart(t *testing.T) {
+	old := t0
+	defer func() { t0 = old }()
+	t0 = time.Now().UTC().Add(-time.Minute).Truncate(time.Second)
+	load := func() *sigma.Engine {
+		e, rep, err := sigma.Load([]sigma.Set{{Name: "t", FS: fstest.MapFS{"r.yml": {Data: []byte(counted)}}}}, sigma.Options{})
+		if err != nil || len(e.Rules()) == 0 {
+			t.Fatal(err, rep)
+		}
+		return e
+	}
+	many := func(h *house) (n int) {
+		h.rec.mu.Lock()
+		defer h.rec.mu.Unlock()
+		for _, f := range h.rec.findings {
+			if f.Rule.Title == "Many failed logons" {
+				n++
+			}
+		}
+		return n
+	}
+	h := newHouse(t)
+	h.rules = load()
+	h.start()
+	three := message("a", winlog(4625, 1), winlog(4625, 2), winlog(4625, 3))
+	h.publish(three)
+	for i := range 3 {
+		three.ID = fmt.Sprint("again", i)
+		h.publish(three)
+	}
+	h.settle()
+	if many(h) != 0 {
+		t.Fatal("three records, delivered again, were counted as five")
+	}
+	h.stop()
+	h.q.Close()
+	h.openQueue()
+	h.rules = load()
+	one := three
+	one.ID, one.Records = "after the restart", three.Records[2:]
+	h.publish(one)
+	h.start()
+	h.publish(message("b", winlog(4625, 4)))
+	h.settle()
+	if many(h) != 0 {
+		t.Fatal("four records were counted as five")
+	}
+	h.publish(message("c", winlog(4625, 5)))
+	h.settle()
+	if many(h) != 1 {
+		t.Errorf("%d findings of the rule that counts, want 1", many(h))
+	}
+}
+
+// Killed between keep and record: the findings are made up for, in the records
+// and in correlation, also when the event is older than what rules see again.
+func TestKilledBeforeTheFindingsWereSaved(t *testing.T) {
+	for name, age := range map[string]time.Duration{"lately": time.Minute, "old records": 3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			old := t0
+			defer func() { t0 = old }()
+			t0 = time.Now().UTC().Add(-age).Truncate(time.Second)
+			h := newHouse(t)
+			h.rules = rules(t, sprayed, logCleared)
+			h.cfg.Grace = 20 * time.Millisecond
+			h.rec.failing = errors.New("disk full")
+			h.start()
+			h.publish(attack()...)
+			h.until("events to be kept and their findings not", func() bool { return len(h.l.Health().Trouble) == 1 && h.l.Health().Events > 0 })
+			h.stop()
+			h.q.Close()
+			h.rec.mu.Lock()
+			h.rec.failing = nil
+			h.rec.mu.Unlock()
+			h.openQueue()
+			h.start()
+			h.settle()
+			if h.rec.count() != 20 {
+				t.Errorf("%d findings saved, want 20", h.rec.count())
+			}
+			n := 0
+			for _, i := range h.rec.last() {
+				n += len(i.Findings)
+			}
+			whole := newHouse(t)
+			whole.rules = h.rules
+			whole.start()
+			whole.publish(attack()...)
+			whole.settle()
+			want := 0
+			for _, i := range whole.rec.last() {
+				want += len(i.Findings)
+			}
+			if n != want || want == 0 {
+				t.Errorf("incidents rest on %d findings, want %d", n, want)
+			}
+		})
+	}
+}
+
 func TestRulesAreExchanged(t *testing.T) {
 	h := newHouse(t)
 	h.rules = nil
@@ -751,6 +885,7 @@ func TestConfig(t *testing.T) {
 		"max_bytes":  func(c *Config) { c.MaxBytes = 0 },
 		"recompute":  func(c *Config) { c.Recompute = 0 },
 		"lookback":   func(c *Config) { c.Lookback = 0 },
+		"warm":       func(c *Config) { c.Warm = -1 },
 		"refill_max": func(c *Config) { c.RefillMax = 0 },
 		"renew":      func(c *Config) { c.Renew = 0 },
 		"late_after": func(c *Config) { c.LateAfter = 0 },

@@ -6,6 +6,7 @@ package live
 import (
 	"encoding/binary"
 	"slices"
+	"strconv"
 
 	"citywall/event"
 )
@@ -39,12 +40,18 @@ func (r *recent) add(id event.ID) bool {
 
 func short(id event.ID) uint64 { return binary.BigEndian.Uint64(id[:8]) }
 
-// idSet is a large set of ids that is filled once.
+// shortHex is short of an id in hex.
+func shortHex(id string) uint64 {
+	n, _ := strconv.ParseUint(id[:min(16, len(id))], 16, 64)
+	return n
+}
+
+// idSet is a large set of short ids that is filled once.
 type idSet []uint64
 
 func (s idSet) sort() { slices.Sort(s) }
 
-func (s idSet) has(id event.ID) bool {
-	_, ok := slices.BinarySearch(s, short(id))
+func (s idSet) has(id uint64) bool {
+	_, ok := slices.BinarySearch(s, id)
 	return ok
 }

@@ -90,43 +90,40 @@ func (l *Live) append(ctx context.Context, b eventstore.Batch) error {
 	return nil
 }
 
-// matchers are one per worker, of one engine.
-type matchers struct {
+// matching is the matcher of the rules in force. There is one: rules that count
+// over time must see the events in one order, or the same packs delivered again
+// would raise other findings.
+type matching struct {
 	set   *ruleSet
-	each  []*sigma.Matcher
-	stats time.Time // when they were last read
+	m     *sigma.Matcher // nil: no rules
+	stats time.Time      // when its counts were last read
 }
 
 const statsEvery = 2 * time.Second
 
-// detect holds the rules against the events.
+// detect holds the rules against the events that were not here a moment ago.
 func (l *Live) detect(_ context.Context, b *batch) error {
-	m := &l.matcher
+	m := &l.matching
 	if set := l.rules.Load(); m.set != set {
-		*m = matchers{set: set}
+		*m = matching{set: set}
 		if set.engine != nil {
-			for range l.cfg.workers() {
-				m.each = append(m.each, set.engine.NewMatcher())
-			}
+			m.m = set.engine.NewMatcher()
 		}
 		l.ruleStats.Store(&sigma.Stats{})
 	}
 	b.findings = make([][]detect.Finding, len(b.events))
-	if len(m.each) == 0 {
+	if m.m == nil {
 		return nil
 	}
-	parallel(len(m.each), len(m.each), func(w int) {
-		for i := w; i < len(b.events); i += len(m.each) {
-			b.findings[i] = l.match(m.each[w], b.events[i])
+	for i, e := range b.events {
+		if b.fresh[i] {
+			b.findings[i] = l.match(m.m, e)
 		}
-	})
+	}
 	if now := l.now(); now.Sub(m.stats) >= statsEvery || now.Before(m.stats) {
 		m.stats = now
-		sum := &sigma.Stats{}
-		for _, x := range m.each {
-			sum.Merge(x.Stats())
-		}
-		l.ruleStats.Store(sum)
+		st := m.m.Stats()
+		l.ruleStats.Store(&st)
 	}
 	return nil
 }
@@ -151,28 +148,28 @@ func (l *Live) recordFindings(ctx context.Context, b *batch) error {
 	if len(all) == 0 {
 		return nil
 	}
-	err := l.insist(ctx, "record", func(ctx context.Context) error { return l.p.SaveFindings(ctx, all) })
-	if fault.Is(err, fault.Invalid) {
-		// The events are kept; the rules can be held against them again.
-		data, jerr := json.Marshal(all)
-		if jerr != nil {
-			return jerr
-		}
-		err = l.insist(ctx, "record", func(context.Context) error { return l.p.Queue.Bury("findings-"+b.id, data, err) })
-	}
-	if err != nil {
+	if err := l.saveFindings(ctx, b.id, all); err != nil {
 		return err
 	}
-	for i, fs := range b.findings {
-		if !b.fresh[i] {
-			continue
-		}
-		l.st.findings.Add(int64(len(fs)))
-		for j := range fs {
-			l.hub.send(Notice{Kind: NoticeFinding, Time: l.now(), Finding: &fs[j]})
-		}
+	l.st.findings.Add(int64(len(all)))
+	for i := range all {
+		l.hub.send(Notice{Kind: NoticeFinding, Time: l.now(), Finding: &all[i]})
 	}
 	return nil
+}
+
+// saveFindings insists, and puts aside what the records refuse. The events are
+// kept; the rules can be held against them again.
+func (l *Live) saveFindings(ctx context.Context, name string, fs []detect.Finding) error {
+	err := l.insist(ctx, "record", func(ctx context.Context) error { return l.p.SaveFindings(ctx, fs) })
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	data, jerr := json.Marshal(fs)
+	if jerr != nil {
+		return jerr
+	}
+	return l.insist(ctx, "record", func(context.Context) error { return l.p.Queue.Bury("findings-"+name, data, err) })
 }
 
 // handOver gives the batch to correlation. It may wait there for an answer that
