@@ -135,7 +135,7 @@ func TestEvaluateQuiet(t *testing.T) {
 			}
 		}
 		for _, c := range res.ByRule {
-			t.Log(fmt.Sprintf("%6d %s %s", c.Count, c.Rule.Level, c.Rule.Title))
+			t.Logf("%6d %s %s", c.Count, c.Rule.Level, c.Rule.Title)
 		}
 	}
 }

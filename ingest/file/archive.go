@@ -171,7 +171,7 @@ func newSpool(in io.Reader, packed int64) (*spool, error) {
 	} else {
 		s.at = bytes.NewReader(mem.Bytes())
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		s.Close()
 		return nil, err
 	}

@@ -39,7 +39,7 @@ func (l *Listener) runUDP(ctx context.Context) error {
 		defer close(done)
 		l.gather(ctx, in, &held, stream)
 	}()
-	stop := context.AfterFunc(ctx, func() { l.udp.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = l.udp.Close() })
 	defer stop()
 
 	buf := make([]byte, l.cfg.MaxSize+1)
@@ -80,7 +80,7 @@ func (l *Listener) runUDP(ctx context.Context) error {
 	}
 	close(in)
 	<-done
-	l.udp.Close()
+	_ = l.udp.Close() // a socket that was read to its end
 	return err
 }
 

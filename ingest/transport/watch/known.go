@@ -283,7 +283,7 @@ func (w *Watcher) copyOf(f *file, open func() (io.Reader, error)) copied {
 	}
 	start := make([]byte, printBytes)
 	n, err := io.ReadFull(r, start)
-	if err != nil && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return noCopy
 	}
 	f.start = start[:n]

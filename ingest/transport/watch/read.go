@@ -54,7 +54,7 @@ func (w *Watcher) follow(ctx context.Context, f *file) (more bool, err error) {
 		return false, err
 	}
 	n, err := f.f.ReadAt(w.buf, f.Offset)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	end := errors.Is(err, io.EOF)
@@ -253,7 +253,7 @@ func (w *Watcher) unfit(f *file, r io.ReaderAt) string {
 	}
 	head := make([]byte, 4096)
 	n, err := r.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err.Error()
 	}
 	if _, ok := ingest.Recognise(head[:n]); !ok && !archive(head[:n]) && w.cfg.CSV == nil {
@@ -279,7 +279,7 @@ func (w *Watcher) rest(ctx context.Context, f *file, r io.Reader) error {
 	for end := false; !end; {
 		n, err := io.ReadFull(z, w.buf[fill:])
 		fill += n
-		end = err == io.EOF || err == io.ErrUnexpectedEOF
+		end = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 		if err != nil && !end {
 			return err
 		}

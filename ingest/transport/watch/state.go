@@ -121,7 +121,7 @@ func (k *kept) begins(r io.Reader) (same, short bool, err error) {
 	}
 	h := sha256.New()
 	n, err := io.CopyN(h, r, k.Offset)
-	if err == io.EOF && n < k.Offset {
+	if errors.Is(err, io.EOF) && n < k.Offset {
 		return false, true, nil
 	}
 	if err != nil {
