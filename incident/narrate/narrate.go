@@ -236,6 +236,8 @@ func value(l text.Lang, name, v string) string {
 	switch name {
 	case "kind":
 		return Kind(l, v)
+	case "why":
+		return t(l, choose(l, "why."+v, "why.other"), "why", v)
 	case "clear":
 		return t(l, choose(l, "clear."+v, "clear.no"))
 	case "step":
