@@ -6,8 +6,10 @@
 //
 // It promises the order of the input whatever the number of workers, the same
 // result on every run, and memory that does not grow with the number of events:
-// an event is gone once detection and correlation have seen it. It opens no
-// store, no queue and no network, so that it works in the builds without cgo.
+// an event is gone once detection and correlation have seen it. A file whose
+// bytes were read already, beside its own archive for instance, is not counted
+// twice. It opens no store, no queue and no network, so that it works in the
+// builds without cgo.
 package batch
 
 import (
@@ -95,7 +97,11 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 		order <- j
 		return nil
 	}
+	read := copies{first: map[string]place{}}
 	sources, err := o.Read(ctx, func(e *event.Event) error {
+		if read.again(e) {
+			return nil
+		}
 		cur = append(cur, e)
 		if len(cur) < chunk {
 			return nil
@@ -114,7 +120,54 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 	// Correlation rules are decided when everything is there, in order of time:
 	// which worker saw what first must not matter.
 	t.observe(nil, o.Engine.Flush())
-	return t.result(ctx, sources)
+	return t.result(ctx, read.note(sources))
+}
+
+// place is where a file lies.
+type place struct{ file, inner string }
+
+func (p place) String() string {
+	if p.inner == "" {
+		return p.file
+	}
+	return p.file + "!" + p.inner
+}
+
+// copies knows files by their content. Sources come one after another, so the
+// map is asked once for each.
+type copies struct {
+	first map[string]place // by SHA-256
+	cur   place
+	sha   string
+	skip  bool
+}
+
+// again reports whether e lies in a file that was read under another name.
+func (c *copies) again(e *event.Event) bool {
+	o := &e.Origin
+	if o.SHA256 == "" {
+		return false
+	}
+	if p := (place{o.File, o.Inner}); p != c.cur || o.SHA256 != c.sha {
+		c.cur, c.sha = p, o.SHA256
+		first, known := c.first[o.SHA256]
+		if !known {
+			c.first[o.SHA256] = p
+		}
+		c.skip = known && first != p
+	}
+	return c.skip
+}
+
+// note says of every copy what it is a copy of.
+func (c *copies) note(in []incident.SourceStat) []incident.SourceStat {
+	for i := range in {
+		s := &in[i]
+		if first, ok := c.first[s.SHA256]; ok && s.SHA256 != "" && first != (place{s.File, s.Inner}) {
+			s.Notes = append([]string{"the same bytes as " + first.String() + ": its records count once"}, s.Notes...)
+		}
+	}
+	return in
 }
 
 // tally is what stays of the events: compact facts and counts.

@@ -55,8 +55,9 @@ func BenchmarkHTTPToStored(b *testing.B) {
 		var w bytes.Buffer
 		for i := range lines {
 			k := n*lines + i
+			ws := k * 7919 % 18000
 			fmt.Fprintf(&w, `{"@timestamp":%q,"host":{"name":"ws-%05d"},"winlog":{"channel":"Security","event_id":4624,"provider_name":"Microsoft-Windows-Security-Auditing","computer_name":"ws-%05d.city.example","record_id":%d,"event_data":{"TargetUserName":"user%05d","TargetDomainName":"CITY","TargetLogonId":"0x%x","LogonType":"3","IpAddress":"10.%d.%d.%d","IpPort":"%d","AuthenticationPackageName":"Kerberos","LogonProcessName":"Kerberos"}}}`+"\n",
-				begin.Add(time.Duration(k)*time.Millisecond).Format(time.RFC3339Nano), k%18000, k%18000, k, k%9000, k, k%7, k%251, k%239, 1024+k%60000)
+				begin.Add(time.Duration(k)*time.Millisecond).Format(time.RFC3339Nano), ws, ws, k, ws/2, k, ws/65000, ws/250, ws%250, 1024+k%60000)
 		}
 		bodies[n] = w.Bytes()
 		size += w.Len()

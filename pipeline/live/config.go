@@ -31,7 +31,7 @@ type Config struct {
 // Defaults returns the configuration of a pipeline nobody configured.
 func Defaults() Config {
 	return Config{
-		Realm: asset.City, Linger: 200 * time.Millisecond, MaxEvents: 20_000, MaxBytes: 8 << 20,
+		Realm: asset.City, Linger: 200 * time.Millisecond, MaxEvents: 10_000, MaxBytes: 8 << 20,
 		Recompute: time.Second, Quiet: 10 * time.Second, Lookback: 14 * 24 * time.Hour, Warm: 15 * time.Minute, RefillMax: 5_000_000,
 		Renew: 24 * time.Hour, LateAfter: 5 * time.Minute, Grace: 15 * time.Second,
 	}
