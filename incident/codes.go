@@ -35,7 +35,9 @@ const (
 	AlertOnEdge         = "alert_on_edge"         // {alert, level}: a rule or product raised the connection itself; level may be absent
 	SourceBad           = "source_bad"            // {since}: the source showed signs before
 	DestSign            = "dest_sign"             // {sign, after_s}: the destination's first sign so many seconds after
+	QuietAfter          = "quiet_after"           // {hours}: the destination showed nothing for so long after it
 	PolicyPush          = "policy_push"           // {what, hosts, policy, changed}: the same task on so many machines after a policy was changed
+	PolicyPushUnseen    = "policy_push_unseen"    // {what, hosts}: the same task on so many machines just after they read from the controller, whose own records are missing
 	RequestsBeforeSigns = "requests_before_signs" // {signs, of, requests}: so many of the signs follow a request of this client
 	OddPort             = "odd_port"              // {port}: no common service has this port
 	AltPort             = "alt_port"              // {port}: a second port of the web

@@ -13,17 +13,18 @@ import (
 // only.
 type Weights struct {
 	// Any move.
-	Bias      float64 // prior against any move being the intruder's
-	FirstPair float64 // source, destination and user together for the first time
-	NewKind   float64 // this source never used this kind before
-	Lone      float64 // no history: nobody else does this to the destination
-	Alert     float64 // per step of severity of a finding on the move, from low
-	Habit     float64 // scheduler, backup or management pair in the baseline
-	Refused   float64 // nobody answered or it was turned away
-	Scan      float64 // one of many probes
-	SourceBad float64 // the source showed signs of compromise before
-	DestSign  float64 // the destination showed its first sign soon after
-	Responder float64 // one of the responders' own accounts or hosts
+	Bias       float64 // prior against any move being the intruder's
+	FirstPair  float64 // source, destination and user together for the first time
+	NewKind    float64 // this source never used this kind before
+	Lone       float64 // no history: nobody else does this to the destination
+	Alert      float64 // per step of severity of a finding on the move, from low
+	Habit      float64 // scheduler, backup or management pair in the baseline
+	Refused    float64 // nobody answered or it was turned away
+	Scan       float64 // one of many probes
+	SourceBad  float64 // the source showed signs of compromise before
+	DestSign   float64 // the destination showed its first sign soon after
+	Responder  float64 // one of the responders' own accounts or hosts
+	QuietAfter float64 // the destination showed nothing for a day after it
 
 	// Moves between machines.
 	Switch      float64 // other credentials than those of the person at the keyboard
@@ -65,7 +66,7 @@ type Weights struct {
 func Defaults() Weights {
 	return Weights{
 		Bias: -2, FirstPair: 2, NewKind: 1.5, Lone: 1, Alert: 1, Habit: -3, Refused: -4, Scan: -2,
-		SourceBad: 1.5, DestSign: 2, Responder: -4,
+		SourceBad: 1.5, DestSign: 2, QuietAfter: -1.5, Responder: -4,
 		Switch: 2, Privileged: 0.5, RemoteExec: 2, AdminShare: 1.5, OffHours: 1, AfterFails: 1.5,
 		Plain: -1.5, Domain: -3, FromOutside: 1, NewMachine: 1.5,
 		OddPort: 1.5, AltPort: 0.5, NoName: 1, BadCert: 1.5, BareSNI: 1, Regular: 1.5, Busy: 0.5, Long: 0.5,
@@ -79,7 +80,7 @@ func (w Weights) Map() map[string]string {
 	f := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	return map[string]string{
 		"bias": f(w.Bias), "first_time": f(w.FirstPair), "new_kind": f(w.NewKind), "lone_source": f(w.Lone), "alert": f(w.Alert),
-		"habit": f(w.Habit), "refused": f(w.Refused), "scan": f(w.Scan), "source_bad": f(w.SourceBad), "dest_sign": f(w.DestSign),
+		"habit": f(w.Habit), "refused": f(w.Refused), "scan": f(w.Scan), "source_bad": f(w.SourceBad), "dest_sign": f(w.DestSign), "quiet_after": f(w.QuietAfter),
 		"responder": f(w.Responder), "credential_switch": f(w.Switch), "privileged": f(w.Privileged), "remote_exec": f(w.RemoteExec),
 		"admin_share": f(w.AdminShare), "off_hours": f(w.OffHours), "after_failures": f(w.AfterFails), "plain_access": f(w.Plain),
 		"domain_service": f(w.Domain), "from_outside": f(w.FromOutside), "new_machine": f(w.NewMachine), "odd_port": f(w.OddPort), "alt_port": f(w.AltPort),

@@ -280,24 +280,45 @@ func pipeKind(pipe string) (kind string, port uint16, detail string) {
 }
 
 // came reports whether a note on dst came from src: its session was a logon
-// from there, or, when it names none, src is the only one that had just come.
+// from there, or, when nothing names a session, src is the only one that had
+// just come, and not merely as a computer that fetches its policy.
 func (a *analysis) came(m hostMark, src, dst int, rs []*row) bool {
 	if m.m.Sess != 0 {
-		if a.atDesktop[sessionKey{dst, m.m.Sess}] {
+		key := sessionKey{dst, m.m.Sess}
+		if a.atDesktop[key] {
 			return false
 		}
-		if from, ok := a.sessionFrom[sessionKey{dst, m.m.Sess}]; ok {
+		if from, ok := a.sessionFrom[key]; ok {
 			return from == src
 		}
 	}
-	if m.label == fact.WMIChild {
+	if m.label == fact.WMIChild || a.toldBetter(dst, m) {
 		return false
 	}
-	came := false
+	came, person, machine := false, false, false
 	for _, r := range rs {
-		if d := m.t - r.t; d >= -1e9 && d <= int64(a.cfg.p.Exec)/2 {
-			came = true
+		if d := m.t - r.t; d < -1e9 || d > int64(a.cfg.p.Exec)/2 {
+			continue
+		}
+		came = true
+		if r.k.User != 0 {
+			if a.st.Account(r.k.User).Machine {
+				machine = true
+			} else {
+				person = true
+			}
 		}
 	}
-	return came && a.soleArrival(dst, m.t, src)
+	return came && (person || !machine) && a.soleArrival(dst, m.t, src)
+}
+
+// toldBetter reports that another record of the same thing names its session:
+// 7045 stands beside 4697.
+func (a *analysis) toldBetter(dst int, m hostMark) bool {
+	for _, o := range a.hostMarks[dst] {
+		if o.label == m.label && o.m.Sess != 0 && abs(o.t-m.t) <= int64(5e9) {
+			return true
+		}
+	}
+	return false
 }

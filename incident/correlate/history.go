@@ -4,8 +4,10 @@
 package correlate
 
 import (
+	"math"
 	"time"
 
+	"citywall/asset"
 	"citywall/incident/attackpath"
 	"citywall/incident/fact"
 )
@@ -16,9 +18,9 @@ const dayNS = int64(24 * time.Hour)
 type past struct {
 	days    float64 // days of log before it
 	pair    int     // earlier days with the same source, destination, account and kind
-	kind    int     // earlier days on which the source used the kind at all
-	habit   int     // earlier days on which the source and account used the kind
-	targets int     // destinations that they had used it on, on earlier days
+	kind    int     // other clean days on which the source used the kind at all
+	habit   int     // other clean days on which the source and account used the kind
+	targets int     // destinations that they used it on, on those days
 	debut   bool    // nothing of the source was seen before
 	lone    bool    // no other host does this to the destination
 }
@@ -30,29 +32,34 @@ type history struct {
 	rarity *attackpath.Rarity
 }
 
-// tally counts days on which something happened before the current one.
+// tally counts days on which something happened.
 type tally struct {
-	day    int64
-	active bool
-	before int
-	dsts   map[int]bool
-	had    int // destinations known before today
+	days []int64      // distinct, ascending
+	dsts map[int]bool // all of them
+	had  int          // destinations known before the last day
 }
 
 func (t *tally) on(day int64, dst int) (before, targets int) {
-	if t.active && day > t.day {
-		t.before++
+	if n := len(t.days); n == 0 || day > t.days[n-1] {
 		t.had = len(t.dsts)
+		t.days = append(t.days, day)
 	}
-	if !t.active || day > t.day {
-		t.day, t.active = day, true
-	}
-	before, targets = t.before, t.had
 	if t.dsts == nil {
 		t.dsts = map[int]bool{}
 	}
 	t.dsts[dst] = true
-	return before, targets
+	return len(t.days) - 1, t.had
+}
+
+// later counts the days after day and before end.
+func (t *tally) later(day, end int64) int {
+	n := 0
+	for _, d := range t.days {
+		if d > day && d < end {
+			n++
+		}
+	}
+	return n
 }
 
 type quadKey struct {
@@ -62,8 +69,10 @@ type quadKey struct {
 }
 
 // remember walks the contacts in order of time and notes what was usual when
-// each began. Only what came before counts, so that an intruder's later habits
-// do not excuse his first move.
+// each began. The pair itself is judged by what came before, so that an
+// intruder's later habits do not excuse his first move. What a source does to
+// many machines is judged by all other days before anything bad is seen: on the
+// first day of a log everybody's work is new.
 func (a *analysis) remember() {
 	a.history = &history{}
 	pairs, kinds, habits := map[quadKey]*tally{}, map[quadKey]*tally{}, map[quadKey]*tally{}
@@ -90,9 +99,10 @@ func (a *analysis) remember() {
 		if c.refused {
 			continue
 		}
+		src := a.keeper(c.src)
 		p.pair, _ = get(pairs, quadKey{c.src, c.dst, user, c.what()}).on(day, c.dst)
-		p.kind, _ = get(kinds, quadKey{src: c.src, kind: c.what()}).on(day, c.dst)
-		p.habit, p.targets = get(habits, quadKey{src: c.src, user: user, kind: c.what()}).on(day, c.dst)
+		p.kind, _ = get(kinds, quadKey{src: src, user: a.guest(c), kind: c.what()}).on(day, c.dst)
+		p.habit, p.targets = get(habits, quadKey{src: src, user: user, kind: c.what()}).on(day, c.dst)
 		k := quadKey{dst: c.dst, kind: c.what()}
 		if old, ok := sources[k]; !ok {
 			sources[k] = c.src
@@ -100,10 +110,50 @@ func (a *analysis) remember() {
 			sources[k] = -1
 		}
 	}
+	end := a.firstBad()
 	for _, c := range a.contacts {
+		if day, src := a.day(c.first), a.keeper(c.src); day < end && !c.refused {
+			p := &c.past
+			p.kind += get(kinds, quadKey{src: src, user: a.guest(c), kind: c.what()}).later(day, end)
+			h := get(habits, quadKey{src: src, user: c.user.Name, kind: c.what()})
+			if n := h.later(day, end); n > 0 {
+				p.habit += n
+				p.targets = max(p.targets, len(h.dsts)-1)
+			}
+		}
 		c.past.lone = sources[quadKey{dst: c.dst, kind: c.what()}] == c.src
 	}
 	a.cleanPeriod()
+}
+
+// pool stands for all addresses that a VPN gives out: the next session gets
+// another one.
+const pool = -2
+
+// keeper is whose habits count for a source.
+func (a *analysis) keeper(h int) int {
+	if a.hosts.List[h].Zone == asset.ZoneVPN {
+		return pool
+	}
+	return h
+}
+
+// guest is the account by which habits of a pool are told apart.
+func (a *analysis) guest(c *contact) string {
+	if a.keeper(c.src) == pool {
+		return c.user.Name
+	}
+	return ""
+}
+
+// firstBad is the day of the first bad moment anywhere, the end of time when
+// there is none.
+func (a *analysis) firstBad() int64 {
+	end := int64(math.MaxInt64)
+	for _, t := range a.badSince {
+		end = min(end, a.day(t))
+	}
+	return end
 }
 
 // what is the kind that habits are counted by; ports of other services are

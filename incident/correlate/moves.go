@@ -224,6 +224,8 @@ func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
 	}
 	if s := a.firstSign(c.dst, c.first, c.unc); s != nil {
 		add(w.DestSign, incident.DestSign, "sign", s.what, "after_s", decimal(round(float64(s.t-c.first)/1e9, 1)))
+	} else if t, ok := a.badSince[c.dst]; ok && t-c.first > int64(a.cfg.p.Course) {
+		add(w.QuietAfter, incident.QuietAfter, "hours", decimal(round(float64(t-c.first)/float64(time.Hour), 1)))
 	}
 	return score, rs
 }

@@ -36,6 +36,7 @@ type sign struct {
 	ids        []string
 	evidence   []fact.At
 	tags       []string
+	mark       string // what joins hosts that one hand encrypted: extension and day
 	sensor     fact.ID
 	observer   string // who saw it, when that is another machine
 	reasons    []incident.Reason
@@ -179,6 +180,7 @@ func (a *analysis) renames() {
 			}
 		}
 		s.reasons[0].Args["files"] = itoa(s.rows)
+		s.mark = k.ext + "@" + itoa((s.t+dayNS/2)/(3*dayNS)) // a night's work may cross midnight
 		a.signs[k.host] = append(a.signs[k.host], s)
 	}
 }

@@ -108,7 +108,8 @@ func (a *analysis) seeds() []seed {
 	return out
 }
 
-// gather unites seeds whose best paths share a host or an outside address.
+// gather unites seeds whose best paths share a host or an outside address, and
+// those whose files took the same foreign extension on the same days.
 func (a *analysis) gather(seeds []seed) [][]int {
 	parent := make([]int, len(seeds))
 	for i := range parent {
@@ -121,7 +122,8 @@ func (a *analysis) gather(seeds []seed) [][]int {
 		}
 		return parent[i]
 	}
-	hosts := map[int]int{} // host or outside address: a seed
+	hosts := map[int]int{}    // host or outside address: a seed
+	marks := map[string]int{} // what an encrypter leaves
 	join := func(key, i int) {
 		if j, ok := hosts[key]; ok {
 			parent[find(i)] = find(j)
@@ -131,6 +133,16 @@ func (a *analysis) gather(seeds []seed) [][]int {
 	}
 	for i := range seeds {
 		join(seeds[i].host, i)
+		for _, x := range a.signs[seeds[i].host] {
+			if x.mark == "" {
+				continue
+			}
+			if j, ok := marks[x.mark]; ok {
+				parent[find(i)] = find(j)
+			} else {
+				marks[x.mark] = i
+			}
+		}
 		for _, m := range seeds[i].paths[0].Moves {
 			join(a.moves[m].From, i)
 			join(a.moves[m].To, i)
