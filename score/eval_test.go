@@ -140,6 +140,24 @@ func TestEvaluateQuiet(t *testing.T) {
 	}
 }
 
+// TestAnotherTruthIsMissed holds the findings of one seed against the truth of
+// another: were that to pass, passing would mean nothing.
+func TestAnotherTruthIsMissed(t *testing.T) {
+	for _, sc := range exercise.Scenarios() {
+		p, err := exercise.New(sc.Name, exercise.Options{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := exercise.New(sc.Name, exercise.Options{Seed: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := score.Compare(other.Truth(), investigate(t, p, live(p)).Incidents); r.Pass {
+			t.Errorf("%s: the findings of seed 1 meet the truth of seed 2:\n%s", sc.Name, r.Text(text.En))
+		}
+	}
+}
+
 // TestEvaluateLoss takes records away. Moves and hosts may then be missed; what
 // attackpath.md §9.4 asks is that the interval still holds the truth, and what
 // decency asks is that nobody innocent is accused instead.

@@ -21,7 +21,7 @@ func (r *Result) judge() {
 	}
 	n := strconv.Itoa
 	if r.Attack {
-		bar("found", r.Incident != "", n(r.Pieces), "1")
+		bar("found", r.Pieces == 1, n(r.Pieces), "1") // one attack, one incident
 		bar("entry", r.EntryRight, r.EntryHost, "")
 		bar("interval", r.Interval, seconds(r.FirstError), "")
 		bar("host_recall", r.HostRecall >= MinRecall, percent(r.HostRecall), percent(MinRecall))

@@ -136,15 +136,15 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// TestPieces: an attack told as two incidents is compared by the larger piece,
-// and an incident that accuses only others is a false one.
+// TestPieces: an attack told as two incidents is compared by the larger piece and
+// falls for being two, and an incident that accuses only others is a false one.
 func TestPieces(t *testing.T) {
 	tr := truth(t, "webshell", false)
 	small, other := incident.Incident{ID: "s"}, incident.Incident{ID: "o"}
 	small.Hosts = []incident.HostState{{Host: tr.Hosts[1].Host, Compromised: true}}
 	other.Hosts = []incident.HostState{{Host: "somebody", Compromised: true}}
 	r := Compare(tr, []incident.Incident{small, other, perfect(tr)})
-	if r.Incident != "x" || r.Pieces != 2 || r.False != 1 || !r.Pass {
+	if r.Incident != "x" || r.Pieces != 2 || r.False != 1 || failed(r) != "found" {
 		t.Errorf("incident %q, %d pieces, %d false, pass %v", r.Incident, r.Pieces, r.False, r.Pass)
 	}
 }
