@@ -45,12 +45,13 @@ func (s *Store) Append(ctx context.Context, b eventstore.Batch) error {
 	}
 	made, err := s.appendTx(ctx, b)
 	if err == nil {
-		_, err = s.w.ExecContext(ctx, "COMMIT")
+		// Not given up half way, so that the answer says what happened.
+		_, err = s.w.ExecContext(context.WithoutCancel(ctx), "COMMIT")
 	}
 	if err != nil {
 		// Whether a failed commit took place is not known; the tables are read
 		// again, and the sender repeats the batch. The rollback must run even
-		// when ctx is over; after a commit that did end there is none.
+		// when ctx is over; a commit that failed leaves none to do.
 		s.stale = true
 		_, rerr := s.w.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		var d *duckdb.Error

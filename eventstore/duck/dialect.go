@@ -60,8 +60,15 @@ func jsonList(p string) string {
 	return "try_cast(json_extract(fields, " + p + ") AS VARCHAR[])"
 }
 
-func (dialect) Decimal(x string) string {
-	return "(CASE WHEN regexp_full_match(" + x + ", '[+-]?[0-9]{1,18}([.][0-9]{1,9})?') THEN try_cast(" + x + " AS DECIMAL(38,9)) END)"
+// Compare goes through DOUBLE, because reading a DECIMAL costs ten times as
+// much (4.7 s for 450,000 values); only what is equal there is compared
+// exactly. That is right because rounding keeps the order.
+func (dialect) Compare(x, op, p string) string {
+	return fmt.Sprintf(
+		"(CASE WHEN NOT regexp_full_match(%[1]s, '[+-]?[0-9]{1,18}([.][0-9]{1,9})?') THEN FALSE "+
+			"WHEN try_cast(%[1]s AS DOUBLE) <> CAST(%[3]s AS DOUBLE) THEN try_cast(%[1]s AS DOUBLE) %[2]s CAST(%[3]s AS DOUBLE) "+
+			"ELSE try_cast(%[1]s AS DECIMAL(38,9)) %[2]s CAST(%[3]s AS DECIMAL(38,9)) END)", x, op, p,
+	)
 }
 
 // pointer is the JSON pointer (RFC 6901) to a member of fields. Unlike a JSON
@@ -76,37 +83,29 @@ func inJSON(s string) string {
 	return string(b[1 : len(b)-1])
 }
 
-// hasKey is true for all records that have the member, and a few others: a
-// search in the text costs a fraction of parsing it.
-func hasKey(b *sqlfilter.Builder, name string) string {
-	return "contains(fields, " + b.Arg(`"`+inJSON(name)+`":`) + ")"
-}
-
 // hasText is true for all records in which s stands somewhere.
 func hasText(b *sqlfilter.Builder, s string) string {
 	return "contains(lower(fields), lower(" + b.Arg(inJSON(s)) + "))"
 }
 
-func (d dialect) Native(b *sqlfilter.Builder, name, hint string, match func(x string) string) string {
+// Native parses every record. Looking for the name in the text first, which
+// sounds cheaper, was measured to cost more.
+func (d dialect) Native(b *sqlfilter.Builder, name string, match func(x string) string) string {
 	var any []string
 	for _, n := range d.spellings(name) {
 		p := b.Arg(pointer(n))
 		any = append(any, fmt.Sprintf(
-			"(%s AND (CASE WHEN %s = 'ARRAY' THEN len(list_filter(%s, lambda v: %s)) > 0 ELSE %s END))",
-			hasKey(b, n), jsonType(p), jsonList(p), match("v"), match(jsonText(p)),
+			"(CASE WHEN starts_with(%s, '[') AND %s = 'ARRAY' THEN len(list_filter(%s, lambda v: %s)) > 0 ELSE %s END)",
+			jsonText(p), jsonType(p), jsonList(p), match("v"), match(jsonText(p)),
 		))
 	}
-	s := "(" + strings.Join(any, " OR ") + ")"
-	if hint != "" {
-		s = "(" + hasText(b, hint) + " AND " + s + ")"
-	}
-	return s
+	return "(" + strings.Join(any, " OR ") + ")"
 }
 
 func (d dialect) NativeExists(b *sqlfilter.Builder, name string) string {
 	var any []string
 	for _, n := range d.spellings(name) {
-		any = append(any, "("+hasKey(b, n)+" AND coalesce("+jsonType(b.Arg(pointer(n)))+", 'NULL') <> 'NULL')")
+		any = append(any, "coalesce("+jsonType(b.Arg(pointer(n)))+", 'NULL') <> 'NULL'")
 	}
 	return "(" + strings.Join(any, " OR ") + ")"
 }
@@ -135,12 +134,14 @@ func (dialect) AnyText(b *sqlfilter.Builder, word string) string {
 
 // nativeValues is the list of the values of a native field under all its
 // spellings, each once.
-func (d dialect) nativeValues(b *sqlfilter.Builder, name string) (list, has string) {
-	var lists, keys []string
+func (d dialect) nativeValues(b *sqlfilter.Builder, name string) string {
+	var lists []string
 	for _, n := range d.spellings(name) {
 		p := b.Arg(pointer(n))
-		lists = append(lists, "coalesce("+jsonList(p)+", ["+jsonText(p)+"])")
-		keys = append(keys, hasKey(b, n))
+		lists = append(lists, "(CASE WHEN starts_with("+jsonText(p)+", '[') AND "+jsonType(p)+" = 'ARRAY' THEN "+jsonList(p)+" ELSE ["+jsonText(p)+"] END)")
 	}
-	return "list_distinct(flatten([" + strings.Join(lists, ", ") + "]))", "(" + strings.Join(keys, " OR ") + ")"
+	if len(lists) == 1 {
+		return "list_distinct(" + lists[0] + ")"
+	}
+	return "list_distinct(flatten([" + strings.Join(lists, ", ") + "]))"
 }

@@ -34,23 +34,23 @@ func (s *Store) Search(ctx context.Context, sc identity.Scope, q eventstore.Quer
 	if q.Limit == 0 {
 		q.Limit = defaultLimit
 	}
-	w, err := s.where(sc, q)
-	if err != nil {
+	if _, err := s.where(sc, q); err != nil { // before anything else is done
 		return eventstore.Page{}, storeFault("search", err)
 	}
+	var after *key
 	if q.After != "" {
 		k, err := s.readCursor(q.After, sc, q)
 		if err != nil {
 			return eventstore.Page{}, storeFault("search", err)
 		}
-		w.add(beyond(&w.b, q.Sort, k))
+		after = &k
 	}
 	r, err := s.question(ctx)
 	if err != nil {
 		return eventstore.Page{}, storeFault("search", err)
 	}
 	defer r.end(ctx)
-	keys, err := r.keys(ctx, w, q.Sort, q.Limit+1)
+	keys, err := s.page(ctx, r, sc, q, after, q.Limit+1)
 	if err != nil {
 		return eventstore.Page{}, storeFault("search", err)
 	}
@@ -61,6 +61,56 @@ func (s *Store) Search(ctx context.Context, sc identity.Scope, q eventstore.Quer
 	}
 	p.Events, err = r.events(ctx, s.scoped(sc), keys)
 	return p, storeFault("search", err)
+}
+
+// A page needs a hundred events of a day that may have hundreds of millions. So
+// the time is looked through in windows from the side where the order begins,
+// each windowGrowth times as wide as what was looked through before: a page of
+// what is frequent ends in the first, and what is rare costs one reading of
+// the whole and the planning of a few statements more.
+const (
+	windowFirst  = 4096 // the first window is this part of the time asked for
+	windowGrowth = 8
+	windowLeast  = time.Second
+)
+
+// page returns the keys of the first n events of q that stand beyond after.
+func (s *Store) page(ctx context.Context, r *snapshot, sc identity.Scope, q eventstore.Query, after *key, n int) ([]key, error) {
+	from, to := q.From, q.To
+	oldest := q.Sort == eventstore.Oldest
+	if after != nil && oldest && after.us.After(from) {
+		from = after.us
+	}
+	if after != nil && !oldest && after.us.Add(time.Microsecond).Before(to) {
+		to = after.us.Add(time.Microsecond)
+	}
+	var out []key
+	for width := max(to.Sub(from)/windowFirst, windowLeast); len(out) < n && from.Before(to); width *= windowGrowth {
+		q.From, q.To = from, to
+		if last := to.Sub(from) <= width || width > 1<<58; !last && oldest {
+			q.To = from.Add(width)
+		} else if !last {
+			q.From = to.Add(-width)
+		}
+		w, err := s.where(sc, q)
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			w.add(beyond(&w.b, q.Sort, *after))
+		}
+		keys, err := r.keys(ctx, w, q.Sort, n-len(out))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, keys...)
+		if oldest {
+			from = q.To
+		} else {
+			to = q.From
+		}
+	}
+	return out, nil
 }
 
 // key is where an event stands in the order of a result.

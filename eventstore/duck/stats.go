@@ -98,9 +98,7 @@ func (s *Store) Top(ctx context.Context, sc identity.Scope, q eventstore.Query, 
 	}
 	var value string
 	if name, ok := eventstore.Native(field); ok {
-		list, has := dialect{s.spellings}.nativeValues(&w.b, name)
-		w.add(has)
-		value = "unnest(" + list + ") AS v"
+		value = "unnest(" + dialect{s.spellings}.nativeValues(&w.b, name) + ") AS v"
 	} else {
 		name, _ := eventstore.Column(field)
 		kind, _ := eventstore.KindOf(name)

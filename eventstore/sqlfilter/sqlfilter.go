@@ -54,14 +54,14 @@ type Dialect interface {
 	Starts(x, y string) string
 	Ends(x, y string) string
 	Like(x, p string) string
-	// Decimal returns the number that x writes (see eventstore.Number), NULL
-	// when it is none.
-	Decimal(x string) string
+	// Compare tests whether the text x writes a number (see
+	// eventstore.Number) that stands in the order op to that of p.
+	Compare(x, op, p string) string
 	// InPrefix tests whether the text x is an address inside prefix p.
 	InPrefix(x, p string) string
 	// Native tests whether a value of the native field, or an element of its
-	// list, matches. Matching values contain hint, case ignored.
-	Native(b *Builder, name, hint string, match func(x string) string) string
+	// list, matches.
+	Native(b *Builder, name string, match func(x string) string) string
 	// NativeExists tests whether the native field is there and not null.
 	NativeExists(b *Builder, name string) string
 	// AnyText tests whether a native field's name, value or element contains
@@ -145,11 +145,11 @@ func (b *Builder) cond(c eventstore.Cond) (string, error) {
 		if c.Op == eventstore.Exists {
 			return d.NativeExists(b, name), nil
 		}
-		match, hint, err := b.text(c)
+		match, err := b.text(c)
 		if err != nil {
 			return "", err
 		}
-		return d.Native(b, name, hint, match), nil
+		return d.Native(b, name, match), nil
 	}
 	name, _ := eventstore.Column(c.Field)
 	kind, _ := eventstore.KindOf(name)
@@ -167,7 +167,7 @@ func (b *Builder) cond(c eventstore.Cond) (string, error) {
 	case kind == eventstore.KindNumber && orders[c.Op] != "":
 		return b.number(x, c)
 	}
-	match, _, err := b.text(c)
+	match, err := b.text(c)
 	if err != nil {
 		return "", err
 	}
@@ -240,7 +240,7 @@ func (b *Builder) number(x string, c eventstore.Cond) (string, error) {
 		return "", fault.New(fault.Invalid, "%s compares with a number, not with %q", c.Field, c.Value)
 	}
 	d := b.Dialect
-	return d.Decimal(d.AsText(eventstore.KindNumber, x)) + " " + orders[c.Op] + " " + d.Decimal(b.Arg(c.Value)), nil
+	return d.Compare(d.AsText(eventstore.KindNumber, x), orders[c.Op], b.Arg(c.Value)), nil
 }
 
 func (b *Builder) time(name string, c eventstore.Cond) (string, error) {
@@ -263,74 +263,62 @@ func (b *Builder) time(name string, c eventstore.Cond) (string, error) {
 	return fmt.Sprintf("(%s AND (%s %s %s OR %s = %s AND %s %s %s))", known, us, op[:1], p, us, p, ns, op, n), nil
 }
 
-// text returns the test of one text by c and what matching texts contain. The
-// test is called once per spelling or column; its arguments are added once.
-func (b *Builder) text(c eventstore.Cond) (match func(x string) string, hint string, err error) {
+// text returns the test of one text by c. It is called once per spelling or
+// column; its arguments are added once.
+func (b *Builder) text(c eventstore.Cond) (match func(x string) string, err error) {
 	d := b.Dialect
 	fold := func(s string) string { return d.Fold(b.Arg(s)) }
 	switch c.Op {
 	case eventstore.Eq:
 		p := fold(c.Value)
-		return func(x string) string { return d.Fold(x) + " = " + p }, c.Value, nil
+		return func(x string) string { return d.Fold(x) + " = " + p }, nil
 	case eventstore.Contains:
 		p := fold(c.Value)
-		return func(x string) string { return d.Has(d.Fold(x), p) }, c.Value, nil
+		return func(x string) string { return d.Has(d.Fold(x), p) }, nil
 	case eventstore.Prefix:
 		p := fold(c.Value)
-		return func(x string) string { return d.Starts(d.Fold(x), p) }, c.Value, nil
+		return func(x string) string { return d.Starts(d.Fold(x), p) }, nil
 	case eventstore.Suffix:
 		p := fold(c.Value)
-		return func(x string) string { return d.Ends(d.Fold(x), p) }, c.Value, nil
+		return func(x string) string { return d.Ends(d.Fold(x), p) }, nil
 	case eventstore.Glob:
-		pattern, hint := like(c.Value)
-		p := fold(pattern)
-		return func(x string) string { return d.Like(d.Fold(x), p) }, hint, nil
+		p := fold(like(c.Value))
+		return func(x string) string { return d.Like(d.Fold(x), p) }, nil
 	case eventstore.CIDR:
 		prefix, err := prefixOf(c.Value)
 		if err != nil {
-			return nil, "", fault.New(fault.Invalid, "%q is not an address range like 10.0.0.0/8", c.Value)
+			return nil, fault.New(fault.Invalid, "%q is not an address range like 10.0.0.0/8", c.Value)
 		}
 		p := b.Arg(prefix.String())
-		return func(x string) string { return d.InPrefix(x, p) }, "", nil
+		return func(x string) string { return d.InPrefix(x, p) }, nil
 	case eventstore.Lt, eventstore.Lte, eventstore.Gt, eventstore.Gte:
 		if eventstore.Number(c.Value) {
-			p := d.Decimal(b.Arg(c.Value))
-			return func(x string) string { return d.Decimal(x) + " " + orders[c.Op] + " " + p }, "", nil
+			p := b.Arg(c.Value)
+			return func(x string) string { return d.Compare(x, orders[c.Op], p) }, nil
 		}
 		p := fold(c.Value)
-		return func(x string) string { return d.Fold(x) + " " + orders[c.Op] + " " + p }, "", nil
+		return func(x string) string { return d.Fold(x) + " " + orders[c.Op] + " " + p }, nil
 	}
-	return nil, "", fault.New(fault.Invalid, "unknown comparison %q", c.Op)
+	return nil, fault.New(fault.Invalid, "unknown comparison %q", c.Op)
 }
 
-// like turns a glob into a LIKE pattern with ! as escape, and returns its
-// longest literal part.
-func like(glob string) (pattern, hint string) {
-	var p, lit strings.Builder
-	flush := func() {
-		if lit.Len() > len(hint) {
-			hint = lit.String()
-		}
-		lit.Reset()
-	}
+// like turns a glob into a LIKE pattern with ! as escape.
+func like(glob string) string {
+	var p strings.Builder
 	for _, t := range eventstore.ParseGlob(glob) {
 		switch t {
 		case eventstore.AnyRun:
 			p.WriteByte('%')
-			flush()
 		case eventstore.AnyOne:
 			p.WriteByte('_')
-			flush()
-		default:
-			if t == '%' || t == '_' || t == '!' {
-				p.WriteByte('!')
-			}
+		case '%', '_', '!':
+			p.WriteByte('!')
 			p.WriteRune(t)
-			lit.WriteRune(t)
+		default:
+			p.WriteRune(t)
 		}
 	}
-	flush()
-	return p.String(), hint
+	return p.String()
 }
 
 // prefixOf reads an address range, or one address as a range of one. IPv4 in
