@@ -61,11 +61,50 @@ type Graph struct {
 	w     Weights
 }
 
-// arrival is the strongest two moves into a host up to a time, of different
-// sources.
+// ranks is how many of the strongest moves into a host are remembered: enough to
+// pass over the one that is taken and those of hosts on the way.
+const ranks = 8
+
+// arrival is the strongest moves into a host up to a time, of different
+// sources, the strongest first; -1 ends the list.
 type arrival struct {
-	t            int64
-	best, second int // moves, -1 none
+	t   int64
+	top [ranks]int32
+}
+
+// with returns the list with move i in its place.
+func (a arrival) with(moves []Move, i int) arrival {
+	out := arrival{t: moves[i].T}
+	n := 0
+	put := func(k int32) {
+		if n < ranks {
+			out.top[n] = k
+			n++
+		}
+	}
+	placed := false
+	for _, k := range a.top {
+		if k < 0 {
+			break
+		}
+		if !placed && moves[i].Score > moves[k].Score {
+			put(int32(i))
+			placed = true
+		}
+		if moves[k].From != moves[i].From {
+			put(k)
+		} else if !placed { // the source has a stronger one already
+			put(k)
+			placed = true
+		}
+	}
+	if !placed {
+		put(int32(i))
+	}
+	for ; n < ranks; n++ {
+		out.top[n] = -1
+	}
+	return out
 }
 
 // NewGraph sorts the moves. A move whose cost alone exceeds what leaving it
@@ -89,25 +128,13 @@ func NewGraph(moves []Move, w Weights) *Graph {
 		if m.Effect {
 			continue
 		}
-		x := arrival{m.T, i, -1}
+		var before arrival
 		if l := g.into[m.To]; len(l) > 0 {
-			o := l[len(l)-1]
-			switch {
-			case moves[o.best].From == m.From:
-				x.second = o.second
-				if moves[o.best].Score >= m.Score {
-					x.best = o.best
-				}
-			case moves[o.best].Score >= m.Score:
-				x.best, x.second = o.best, i
-				if o.second >= 0 && moves[o.second].From != m.From && moves[o.second].Score >= m.Score {
-					x.second = o.second
-				}
-			default:
-				x.second = o.best
-			}
+			before = l[len(l)-1]
+		} else {
+			before.top[0] = -1
 		}
-		g.into[m.To] = append(g.into[m.To], x)
+		g.into[m.To] = append(g.into[m.To], before.with(moves, i))
 	}
 	return g
 }
@@ -120,8 +147,11 @@ func (g *Graph) left(conts []cont, way, h int, t int64, from int) float64 {
 	if n == 0 {
 		return 0
 	}
-	for _, i := range []int{l[n-1].best, l[n-1].second} {
-		if i >= 0 && g.moves[i].From != from && !onWay(conts, way, g.moves[i].From) {
+	for _, i := range l[n-1].top {
+		if i < 0 {
+			break
+		}
+		if g.moves[i].From != from && !onWay(conts, way, g.moves[i].From) {
 			return reject(g.moves[i].Score)
 		}
 	}

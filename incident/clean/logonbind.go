@@ -16,7 +16,8 @@ import (
 // logonBindings finds the addresses of hosts that write logons but never their
 // own address: the logon names source address and port, and a sensor on the way
 // saw a connection with both. The address that most of a host's logons point
-// to, by at least two and more than half, is its own.
+// to, by at least two and more than half, is its own; a single one will do when
+// the two records lie within seconds.
 func logonBindings(st *fact.Store) []fact.Binding {
 	// One end of a connection: a logon names a host, a flow an address.
 	type end struct {
@@ -50,7 +51,7 @@ func logonBindings(st *fact.Store) []fact.Binding {
 		name string
 		addr netip.Addr
 	}
-	votes, total := map[vote]int{}, map[string]int{}
+	votes, total, sharp := map[vote]int{}, map[string]int{}, map[vote]bool{}
 	spans := map[string][2]int64{}
 	const window = int64(15 * time.Minute)
 	for i := range all {
@@ -64,8 +65,10 @@ func logonBindings(st *fact.Store) []fact.Binding {
 				return false
 			}
 			if !f.logon {
-				votes[vote{name, st.Node(f.dst).Addr}]++
+				v := vote{name, st.Node(f.dst).Addr}
+				votes[v]++
 				total[name]++
+				sharp[v] = sharp[v] || f.t-l.t <= int64(5*time.Second) && l.t-f.t <= int64(5*time.Second)
 				x, ok := spans[name]
 				if !ok {
 					x = [2]int64{l.t, l.t}
@@ -81,7 +84,7 @@ func logonBindings(st *fact.Store) []fact.Binding {
 	}
 	var out []fact.Binding
 	for _, v := range slices.SortedFunc(maps.Keys(votes), func(a, b vote) int { return cmp.Or(cmp.Compare(a.name, b.name), a.addr.Compare(b.addr)) }) {
-		if n := votes[v]; n >= 2 && 2*n > total[v.name] {
+		if n := votes[v]; 2*n > total[v.name] && (n >= 2 || sharp[v]) {
 			x := spans[v.name]
 			out = append(out, fact.Binding{Addr: v.addr, Name: v.name, By: fact.ByLogon, First: x[0], Last: x[1], Count: int64(n)})
 		}

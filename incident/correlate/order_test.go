@@ -102,3 +102,11 @@ func TestOrderOfArrivalExercise(t *testing.T) {
 		})
 	}
 }
+
+func mustJSON(t interface{ Fatal(...any) }, in []incident.Incident) []byte {
+	b, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

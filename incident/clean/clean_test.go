@@ -1,0 +1,221 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package clean_test
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"citywall/asset"
+	"citywall/event"
+	"citywall/incident/clean"
+	"citywall/incident/fact"
+)
+
+var noon = time.Date(2026, 3, 11, 12, 0, 0, 0, time.UTC)
+
+type fields []string
+
+func record(n int, product, service, who string, at time.Time, f fields) *event.Event {
+	e := &event.Event{ID: event.NewID(product, who+service, uint64(n)), Time: at, Product: product, Service: service, Origin: event.Origin{File: who + "_" + service + ".log", Line: int64(n)}}
+	for i := 0; i+1 < len(f); i += 2 {
+		e.Fields = append(e.Fields, event.Field{Name: f[i], Value: event.T(f[i+1])})
+	}
+	return e
+}
+
+func flow(n int, sensor string, at time.Time, src string, sport int, dst string, port int, more ...string) *event.Event {
+	return record(n, "zeek", "conn", sensor, at, append(fields{
+		"id.orig_h", src, "id.orig_p", fmt.Sprint(sport), "id.resp_h", dst, "id.resp_p", fmt.Sprint(port), "proto", "tcp", "conn_state", "SF", "orig_bytes", "100", "resp_bytes", "100",
+	}, more...))
+}
+
+func logon(n int, host string, at time.Time, user, src string, sport int, typ string) *event.Event {
+	return record(n, "windows", "security", host, at, fields{
+		"Computer", host, "Channel", "Security", "EventID", "4624", "TargetUserName", user, "TargetDomainName", "CORP", "LogonType", typ, "IpAddress", src, "IpPort", fmt.Sprint(sport),
+	})
+}
+
+func store(evs ...*event.Event) *fact.Store {
+	s := fact.New()
+	for _, e := range evs {
+		s.Observe(e, nil)
+	}
+	return s
+}
+
+// TestClocks plants the error of one host's clock and asks for it. Three hosts
+// are seen by one sensor; two of them and the sensor agree.
+func TestClocks(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		off := time.Duration(rapid.IntRange(-600_000, 600_000).Draw(t, "ms")) * time.Millisecond
+		var evs []*event.Event
+		n := 0
+		for h, host := range []string{"srv1", "srv2", "srv3"} {
+			for i := range 8 {
+				n++
+				at := noon.Add(time.Duration(n) * 20 * time.Minute)
+				jitter := time.Duration(rapid.IntRange(0, 20).Draw(t, "jitter")) * time.Millisecond
+				src, dst := fmt.Sprintf("10.0.1.%d", i+1), fmt.Sprintf("10.0.0.%d", h+1)
+				evs = append(evs, flow(n, "core", at, src, 41000+n, dst, 445))
+				seen := at.Add(30*time.Millisecond + jitter)
+				if host == "srv2" {
+					seen = seen.Add(off)
+				}
+				evs = append(evs, logon(n, host, seen, "chen", src, 41000+n, "3"))
+			}
+		}
+		st := store(evs...)
+		hosts := clean.Resolve(st, asset.Topology{})
+		for h, host := range []string{"srv1", "srv2", "srv3"} { // logons and flows name each other's ends
+			if i := hosts.ByKey(host); i < 0 || hosts.List[i].Addr() != netip.MustParseAddr(fmt.Sprintf("10.0.0.%d", h+1)) {
+				t.Fatalf("%s has no address: %+v", host, hosts.List)
+			}
+		}
+		got := clean.Estimate(st, hosts, nil, clean.Defaults()).All()["srv2"]
+		want := off
+		if d := (got.Offset - want).Abs(); d > 60*time.Millisecond || got.Pairs != 8 {
+			t.Fatalf("clock of srv2 %+v, planted %s", got, off)
+		}
+		if got.Uncertainty > 100*time.Millisecond {
+			t.Fatalf("uncertainty %s", got.Uncertainty)
+		}
+	})
+}
+
+// TestClockIsApplied holds when a correction is made: configured always,
+// estimated from MinOffset on.
+func TestClockIsApplied(t *testing.T) {
+	var evs []*event.Event
+	for i := range 6 {
+		at := noon.Add(time.Duration(i) * time.Hour)
+		evs = append(evs, flow(i, "a", at, "10.0.0.1", 40000+i, "10.0.0.2", 80), flow(i, "b", at.Add(5*time.Second), "10.0.0.1", 40000+i, "10.0.0.2", 80), flow(i, "c", at.Add(10*time.Millisecond), "10.0.0.1", 40000+i, "10.0.0.2", 80))
+	}
+	st := store(evs...)
+	hosts := clean.Resolve(st, asset.Topology{})
+	c := clean.Estimate(st, hosts, nil, clean.Defaults())
+	if shift, _ := c.FixOf("b"); time.Duration(shift).Round(100*time.Millisecond) != 5*time.Second {
+		t.Errorf("b is taken back by %s", time.Duration(shift))
+	}
+	if shift, unc := c.FixOf("a"); shift != 0 || unc <= 0 || unc > int64(time.Second) {
+		t.Errorf("a few milliseconds are corrected by %d, ±%d", shift, unc)
+	}
+	c = clean.Estimate(st, hosts, map[string]time.Duration{"b": time.Hour}, clean.Defaults())
+	if shift, _ := c.FixOf("b"); shift != int64(time.Hour) {
+		t.Errorf("configured offset is not obeyed: %s", time.Duration(shift))
+	}
+}
+
+func TestLeases(t *testing.T) {
+	lease := func(n int, at time.Time, name string) *event.Event {
+		return record(n, "zeek", "dhcp", "core", at, fields{"assigned_addr", "10.0.0.50", "host_name", name})
+	}
+	st := store(lease(1, noon, "pc-a"), lease(2, noon.Add(24*time.Hour), "pc-b"), flow(3, "core", noon, "10.0.0.50", 40000, "10.0.0.1", 80), flow(4, "core", noon, "10.0.0.1", 40000, "10.0.0.2", 80))
+	hosts := clean.Resolve(st, asset.Topology{})
+	id, _ := st.NodeID(fact.Node{Addr: netip.MustParseAddr("10.0.0.50")})
+	for at, want := range map[time.Duration]string{time.Minute: "pc-a", 23 * time.Hour: "pc-a", 25 * time.Hour: "pc-b", -time.Hour: "pc-a"} {
+		if got := hosts.List[hosts.Of(id, noon.Add(at).UnixNano())].Key; got != want {
+			t.Errorf("after %s the address belongs to %s, want %s", at, got, want)
+		}
+	}
+}
+
+// TestClientMayLie holds that a name which a client gives itself counts only
+// when a host of that name is known.
+func TestClientMayLie(t *testing.T) {
+	ev := logon(1, "srv", noon, "chen", "10.0.0.66", 40000, "3")
+	ev.Fields = append(ev.Fields, event.Field{Name: "WorkstationName", Value: event.T("DC01")})
+	hosts := clean.Resolve(store(ev), asset.Topology{})
+	if hosts.ByKey("10.0.0.66") < 0 || hosts.ByKey("dc01") >= 0 {
+		t.Errorf("%+v", hosts.List)
+	}
+}
+
+func TestBoundary(t *testing.T) {
+	dc := func(n int, src string) *event.Event { return flow(n, "core", noon, src, 40000+n, "10.0.0.4", 88) }
+	st := store(
+		dc(1, "10.0.1.4"), dc(2, "10.0.1.6"),
+		flow(3, "core", noon, "10.0.1.4", 41000, "192.168.0.5", 1234), // no member, no name, no neighbour
+		flow(4, "core", noon, "10.0.1.4", 41001, "203.0.113.9", 443),
+		flow(5, "core", noon, "10.0.1.4", 41002, "10.0.1.77", 80), // a neighbour
+	)
+	for addr, want := range map[string]string{
+		"10.0.1.4": clean.WhyMember, "10.0.0.4": clean.WhyMember, "192.168.0.5": clean.WhyStranger, "203.0.113.9": clean.WhyPublic, "10.0.1.77": clean.WhyNeighbour,
+	} {
+		hosts := clean.Resolve(st, asset.Topology{})
+		h := hosts.List[hosts.ByKey(addr)]
+		if h.Why != want || h.External != (want == clean.WhyStranger || want == clean.WhyPublic) {
+			t.Errorf("%s: %s, external %v; want %s", addr, h.Why, h.External, want)
+		}
+	}
+	drawn := asset.Topology{Segments: []asset.Segment{{Name: "lab", Prefix: netip.MustParsePrefix("192.168.0.0/24"), Zone: asset.ZoneInside}, {Name: "net", Prefix: netip.MustParsePrefix("10.0.1.0/24"), Zone: asset.ZoneExternal}}}
+	hosts := clean.Resolve(st, drawn)
+	if hosts.List[hosts.ByKey("192.168.0.5")].External || !hosts.List[hosts.ByKey("10.0.1.4")].External {
+		t.Error("the drawing is not obeyed")
+	}
+	// Nobody is known to belong: private is all there is to go by.
+	st = store(flow(1, "core", noon, "192.168.1.5", 40000, "192.168.1.6", 80))
+	hosts = clean.Resolve(st, asset.Topology{})
+	if h := hosts.List[hosts.ByKey("192.168.1.6")]; h.External || h.Why != clean.WhyNoEvidence {
+		t.Errorf("%+v", h)
+	}
+}
+
+// TestOneFirewallsOutside holds that what one firewall calls wan may be ours.
+func TestOneFirewallsOutside(t *testing.T) {
+	wall := func(n int, src, srole, dst, drole string) *event.Event {
+		return record(n, "fortinet", "traffic", "wall", noon, fields{
+			"devname", "wall", "type", "traffic", "subtype", "forward", "srcip", src, "srcport", "4000", "dstip", dst, "dstport", "443", "proto", "6", "action", "close",
+			"sentbyte", "500", "rcvdbyte", "500", "srcintfrole", srole, "dstintfrole", drole,
+		})
+	}
+	hosts := clean.Resolve(store(
+		wall(1, "10.2.0.5", "lan", "10.1.1.51", "wan"), wall(2, "10.1.1.60", "lan", "198.51.100.4", "wan"), wall(3, "10.2.0.5", "lan", "172.16.9.9", "wan"),
+	), asset.Topology{})
+	for addr, external := range map[string]bool{"10.1.1.51": false, "10.2.0.5": false, "198.51.100.4": true, "172.16.9.9": true} {
+		if h := hosts.List[hosts.ByKey(addr)]; h.External != external {
+			t.Errorf("%s: external %v by %s", addr, h.External, h.Why)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	var evs []*event.Event
+	n := 0
+	add := func(at time.Time, src, dst string, port int, state string) {
+		n++
+		evs = append(evs, flow(n, "core", at, src, 20000+n%30000, dst, port))
+		evs[len(evs)-1].Fields[5].Value = event.T(state)
+		if state == "S0" {
+			evs[len(evs)-1].Fields[6].Value, evs[len(evs)-1].Fields[7].Value = event.T("0"), event.T("0")
+		}
+	}
+	for i := range 6 {
+		pc := fmt.Sprintf("10.0.1.%d", i+1)
+		add(noon, pc, "10.0.0.4", 88, "SF")
+		add(noon, pc, "10.0.0.4", 389, "SF")
+		add(noon, pc, "10.0.0.8", 445, "SF")
+	}
+	for d := range 3 {
+		for i := range 40 {
+			add(noon.Add(time.Duration(d)*24*time.Hour), "10.0.0.9", fmt.Sprintf("10.0.2.%d", i+1), 3389, "S0")
+			if i < 12 {
+				add(noon.Add(time.Duration(d)*24*time.Hour), "10.0.0.10", fmt.Sprintf("10.0.2.%d", i+1), 5985, "SF")
+			}
+		}
+	}
+	hosts := clean.Resolve(store(evs...), asset.Topology{})
+	for addr, role := range map[string]asset.Role{"10.0.0.4": asset.RoleDC, "10.0.0.8": asset.RoleFile, "10.0.0.9": asset.RoleScanner, "10.0.0.10": asset.RoleManager} {
+		if h := &hosts.List[hosts.ByKey(addr)]; !h.Has(role) {
+			t.Errorf("%s has roles %v, want %s", addr, h.Roles, role)
+		}
+	}
+	if h := &hosts.List[hosts.ByKey("10.0.1.1")]; len(h.Roles) != 0 {
+		t.Errorf("a workstation has roles %v", h.Roles)
+	}
+}
