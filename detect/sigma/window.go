@@ -24,6 +24,7 @@ const (
 	maxEntries  = 10_000  // of one group
 	maxHeld     = 200_000 // hits of one correlation, in all groups or waiting for Flush
 	maxEvidence = 100     // events that a finding points to
+	forgetSteps = 64      // times in one span that a full memory is looked through
 )
 
 // hit is one event that met a member of a correlation.
@@ -50,6 +51,7 @@ type windowMemory struct {
 	held    int               // hits in groups; guarded by mu
 	waiting []*hit            // batch: until Flush; guarded by mu
 	lost    CorrelationLoss   // guarded by mu
+	forgot  time.Time         // bound of the last forget; guarded by mu
 }
 
 // CorrelationLoss counts the events that did not take part in correlations.
@@ -129,7 +131,7 @@ func (c *correlation) slide(h *hit, batch bool) []detect.Finding {
 	key := strings.ToLower(pick(h.values, c.groupAt))
 	g := m.groups[key]
 	if g == nil {
-		if len(m.groups) >= maxGroups && !m.forget(h.at.Add(-c.span)) {
+		if len(m.groups) >= maxGroups && !m.forget(h.at.Add(-c.span), c.span) {
 			m.lost.Full++
 			return nil
 		}
@@ -153,7 +155,7 @@ func (c *correlation) slide(h *hit, batch bool) []detect.Finding {
 		m.lost.Late++
 		return nil
 	}
-	if len(g.hits) >= maxEntries || m.held >= maxHeld && !m.forget(start) {
+	if len(g.hits) >= maxEntries || m.held >= maxHeld && !m.forget(start, c.span) {
 		m.lost.Full++
 		return nil
 	}
@@ -174,7 +176,14 @@ func (c *correlation) slide(h *hit, batch bool) []detect.Finding {
 }
 
 // forget drops groups whose window is over; it reports whether there were any.
-func (m *windowMemory) forget(before time.Time) bool {
+// It looks at every group, so in a full memory it looks again only when time
+// has moved on by a part of the span: names invented by the thousand must cost
+// hits of this correlation, which are counted, and not the time of all others.
+func (m *windowMemory) forget(before time.Time, span time.Duration) bool {
+	if before.Sub(m.forgot).Abs() < span/forgetSteps {
+		return false
+	}
+	m.forgot = before
 	n := len(m.groups)
 	for k, g := range m.groups {
 		if len(g.hits) == 0 || g.hits[len(g.hits)-1].at.Before(before) {

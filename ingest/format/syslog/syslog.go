@@ -98,6 +98,15 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 
 // modern reads RFC 5424. Structured data become fields id.name.
 func modern(rec []byte, e *event.Event) (string, error) {
+	raw, _, _ := strings.Cut(afterSpaces(string(rec), 1), " ")
+	at, timeErr := time.Parse(time.RFC3339Nano, raw)
+	if i := strings.IndexByte(raw, '.'); timeErr == nil && i > 0 {
+		// The grammar has at most six digits of a second, some senders write
+		// nine: they are kept here and hidden from the parser.
+		if zone := strings.TrimLeft(raw[i+1:], "0123456789"); len(raw)-i-1-len(zone) > 6 {
+			rec = bytes.Replace(rec, []byte(raw), []byte(raw[:i+7]+zone), 1)
+		}
+	}
 	m, err := rfc5424.NewParser(rfc5424.WithBestEffort()).Parse(rec)
 	sm, ok := m.(*rfc5424.SyslogMessage)
 	if !ok || sm == nil {
@@ -119,8 +128,10 @@ func modern(rec []byte, e *event.Event) (string, error) {
 		}
 	}
 	if sm.Timestamp != nil {
-		e.Time = sm.Timestamp.UTC()
-		e.TimeRaw, _, _ = strings.Cut(afterSpaces(string(rec), 1), " ")
+		e.Time, e.TimeRaw = sm.Timestamp.UTC(), raw
+		if timeErr == nil {
+			e.Time = at.UTC()
+		}
 	}
 	if sm.Message == nil {
 		return "", nil

@@ -23,6 +23,7 @@ func TestRecord(t *testing.T) {
 		assumed          bool
 	}{
 		{"5424", `<34>1 2026-01-01T22:14:15.003Z mymachine.example su 77 ID47 [x@1 a="b\"c"] 'su root' failed`, "linux", "su", "2026-01-01T22:14:15.003Z", "mymachine", "'su root' failed", false},
+		{"5424 with nanoseconds", `<34>1 2026-01-01T22:14:15.123456789+08:00 m su - - - x`, "linux", "su", "2026-01-01T14:14:15.123456789Z", "m", "x", false},
 		{"3164 over New Year", `<34>Dec 31 23:59:59 web01 sshd[123]: Failed password for invalid user bob from 203.0.113.5 port 4242 ssh2`, "linux", "sshd", "2025-12-31T15:59:59Z", "web01", "Failed password for invalid user bob from 203.0.113.5 port 4242 ssh2", true},
 		{"file, no priority", `Jan  2 08:00:01 web01 sudo:   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh`, "linux", "sudo", "2026-01-02T00:00:01Z", "web01", "", true},
 		{"file, ISO", `2026-01-02T08:00:01.123456+08:00 web01 sshd[9]: Accepted publickey for deploy from 10.0.0.7 port 5000 ssh2: ED25519 x`, "linux", "sshd", "2026-01-02T00:00:01.123456Z", "web01", "", false},
