@@ -156,7 +156,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 
 	// What judges: rules and correlation.
-	if a.rules, err = loadRules(a.cfg.Rules, a.data, a.now()); err != nil {
+	if a.rules, err = loadRules(a.cfg.Rules, a.cfg.Topology, a.data, a.now()); err != nil {
 		return a, err
 	}
 	corr := correlate.Config{Topology: a.cfg.Topology, ClockOffsets: a.cfg.Clocks}
@@ -169,7 +169,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, fmt.Errorf("open the queue: %w", err)
 	}
 	a.undo("queue", a.queue.Close)
-	if a.pipeline, err = a.newPipeline(ctx, corr); err != nil {
+	if a.pipeline, err = a.newPipeline(corr); err != nil {
 		return a, err
 	}
 	if err = a.openListeners(ctx); err != nil {
@@ -219,6 +219,13 @@ func (a *App) openCases(ctx context.Context) error {
 		return err
 	}
 	a.docket = &docket.Docket{Store: store, Vault: vault}
+	strays, err := a.docket.Strays(ctx)
+	if err != nil {
+		return fmt.Errorf("look for half-opened cases: %w", err)
+	}
+	for _, s := range strays {
+		a.log.Warn("a folder belongs to no case: a stop interrupted its opening; look at it and move it away", "folder", s)
+	}
 	return nil
 }
 
@@ -239,7 +246,7 @@ func (a *App) openListeners(ctx context.Context) error {
 		a.watch = append(a.watch, w)
 	}
 	var err error
-	a.bulk, err = httpbulk.New(httpbulk.Defaults(), a.verifySender, a.queue.Publish, a.log)
+	a.bulk, err = httpbulk.New(a.cfg.HTTP, a.verifySender, a.queue.Publish, a.log)
 	return err
 }
 

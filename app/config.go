@@ -21,11 +21,13 @@ import (
 
 	"citywall/asset"
 	"citywall/identity"
+	"citywall/ingest/transport/httpbulk"
 	"citywall/ingest/transport/syslog"
 	"citywall/ingest/transport/watch"
 	"citywall/internal/fault"
 	"citywall/internal/queue"
 	"citywall/internal/text"
+	"citywall/pipeline/live"
 )
 
 // ConfigName is the file in the data folder that Load reads.
@@ -44,8 +46,9 @@ type Config struct {
 	Rules    Rules            `yaml:"rules"`
 	Topology asset.Topology   `yaml:"topology"`
 	Clocks   Clocks           `yaml:"clock_offsets"` // source -> known error of its clock, "2m30s" when it runs fast
-	Lookback time.Duration    `yaml:"lookback"`      // how far back correlation reads after a restart
-	OSUsers  identity.OSUsers `yaml:"os_users"`      // who an operating-system user is at the local socket
+	Pipeline live.Config      `yaml:"pipeline"`
+	HTTP     httpbulk.Config  `yaml:"http"`     // events over HTTP
+	OSUsers  identity.OSUsers `yaml:"os_users"` // who an operating-system user is at the local socket
 }
 
 // Clocks maps a source to the known error of its clock.
@@ -84,7 +87,8 @@ func Defaults() Config {
 		Queue:    queue.Defaults(),
 		Store:    Store{MemoryMB: 2048, Threads: 2},
 		Rules:    Rules{Own: true},
-		Lookback: 14 * 24 * time.Hour,
+		Pipeline: live.Defaults(),
+		HTTP:     httpbulk.Defaults(),
 	}
 }
 
@@ -158,7 +162,7 @@ func envKey(k string) (string, bool) {
 		return "", false
 	}
 	rest = strings.ToLower(rest)
-	for _, s := range []string{"console", "queue", "store", "rules"} {
+	for _, s := range []string{"console", "queue", "store", "rules", "pipeline", "http"} {
 		if r, ok := strings.CutPrefix(rest, s+"_"); ok {
 			return s + "." + r, true
 		}
@@ -210,8 +214,11 @@ func (c Config) Validate() error {
 	if c.Store.MemoryMB < 128 || c.Store.Threads < 1 {
 		return fault.New(fault.Invalid, "store.memory_mb must be at least 128 and store.threads at least 1")
 	}
-	if c.Lookback < time.Hour {
-		return fault.New(fault.Invalid, "lookback is %v: it must be at least 1h", c.Lookback)
+	if err := c.Pipeline.Validate(); err != nil {
+		return err
+	}
+	if err := c.HTTP.Validate(); err != nil {
+		return err
 	}
 	names := map[string]bool{}
 	for _, s := range c.Syslog {

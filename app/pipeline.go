@@ -18,10 +18,8 @@ import (
 )
 
 // newPipeline joins queue, store, rules, records and correlation.
-func (a *App) newPipeline(_ context.Context, corr correlate.Config) (*live.Live, error) {
-	cfg := live.Defaults()
-	cfg.Lookback = a.cfg.Lookback
-	return live.New(cfg, live.Parts{
+func (a *App) newPipeline(corr correlate.Config) (*live.Live, error) {
+	return live.New(a.cfg.Pipeline, live.Parts{
 		Queue: a.queue, Store: a.events, Rules: a.rules.engine, Correlate: corr,
 		SaveFindings: func(ctx context.Context, fs []detect.Finding) error {
 			_, err := a.findings.Save(ctx, fs)

@@ -8,15 +8,34 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/detect/detectdb"
 	"citywall/detect/sigma"
 	"citywall/rules"
 	"citywall/web/desk"
 )
+
+// ownRules is the name of Citywall's own set.
+const ownRules = "citywall"
+
+// placeholders are the values of Sigma's standard placeholders that the drawing
+// of the city gives: names of hosts by role.
+func placeholders(top asset.Topology) map[string][]string {
+	out := map[string][]string{}
+	for _, h := range top.Hosts {
+		for role, name := range map[asset.Role]string{asset.RoleDC: "DomainControllers", asset.RoleServer: "Servers", asset.RoleWorkstation: "Workstations", asset.RoleManager: "JumpServers"} {
+			if h.Has(role) {
+				out[name] = append(out[name], h.Name)
+			}
+		}
+	}
+	return out
+}
 
 // ruleBook is what was loaded, and from where.
 type ruleBook struct {
@@ -26,7 +45,7 @@ type ruleBook struct {
 	read   time.Time
 }
 
-// OpenRules opens the configured rule sets. Relative folders lie in the data
+// openRules opens the configured rule sets. Relative folders lie in the data
 // folder. The closer may be called once rules are loaded.
 func openRules(c Rules, d *data) ([]sigma.Set, func(), error) {
 	var sets []sigma.Set
@@ -37,7 +56,7 @@ func openRules(c Rules, d *data) ([]sigma.Set, func(), error) {
 		}
 	}
 	if c.Own {
-		sets = append(sets, sigma.Set{Name: "citywall", FS: rules.FS})
+		sets = append(sets, sigma.Set{Name: ownRules, FS: rules.FS})
 	}
 	for _, name := range c.Dirs {
 		if !filepath.IsAbs(name) {
@@ -56,13 +75,13 @@ func openRules(c Rules, d *data) ([]sigma.Set, func(), error) {
 	return sets, done, nil
 }
 
-func loadRules(c Rules, d *data, now time.Time) (*ruleBook, error) {
+func loadRules(c Rules, top asset.Topology, d *data, now time.Time) (*ruleBook, error) {
 	sets, done, err := openRules(c, d)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	e, rep, err := sigma.Load(sets, sigma.Options{})
+	e, rep, err := sigma.Load(sets, sigma.Options{Placeholders: placeholders(top)})
 	if err != nil {
 		return nil, fmt.Errorf("load rules: %w", err)
 	}
@@ -93,7 +112,11 @@ func (b *ruleBook) list(counts []detectdb.RuleCount) desk.Rules {
 	out := desk.Rules{Sets: make([]desk.RuleSet, 0, len(b.sets))}
 	sets := map[string]*desk.RuleSet{}
 	for _, s := range b.sets {
-		out.Sets = append(out.Sets, desk.RuleSet{Name: s, Read: b.read})
+		set := desk.RuleSet{Name: s, Read: b.read}
+		if s == ownRules {
+			set.Licence = "Apache-2.0"
+		}
+		out.Sets = append(out.Sets, set)
 	}
 	for i := range out.Sets {
 		sets[out.Sets[i].Name] = &out.Sets[i]
@@ -131,5 +154,6 @@ func (b *ruleBook) list(counts []detectdb.RuleCount) desk.Rules {
 }
 
 func source(l sigma.LogSource) string {
-	return strings.Trim(l.Product+"/"+l.Category+"/"+l.Service, "/")
+	parts := slices.DeleteFunc([]string{l.Product, l.Category, l.Service}, func(s string) bool { return s == "" })
+	return strings.Join(parts, "/")
 }

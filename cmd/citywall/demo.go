@@ -140,7 +140,7 @@ func demoConfig(o demoOptions, l text.Lang, p *exercise.Play) app.Config {
 	tcp.Name, tcp.Net, tcp.Addr = "syslog-tcp", syslog.TCP, "127.0.0.1:0"
 	cfg.Syslog = []syslog.Config{tcp}
 	cfg.Topology = p.Topology()
-	cfg.Lookback = 60 * 24 * time.Hour
+	cfg.Pipeline.Lookback = 60 * 24 * time.Hour
 	if u, err := user.Current(); err == nil {
 		cfg.OSUsers = identity.OSUsers{u.Username: {City: "lead", Police: "supervisor"}}
 	}

@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	_ "time/tzdata" // zones of senders must resolve on a bare host and on Windows
 
 	"github.com/spf13/cobra"
 
