@@ -10,6 +10,8 @@ import (
 
 	"citywall/detect"
 	"citywall/detect/detectdb"
+	"citywall/event"
+	"citywall/eventstore"
 	"citywall/incident"
 	"citywall/incident/correlate"
 	"citywall/incident/incidentdb"
@@ -86,4 +88,9 @@ func (a *App) Progress(sent int64) string {
 	n := func(i int64) string { return strconv.FormatInt(i, 10) }
 	l, _ := text.ParseLang(a.cfg.Lang)
 	return text.T(l, "cmd.demo.progress", "sent", n(sent), "stored", n(h.Events), "findings", n(h.Findings), "incidents", strconv.Itoa(h.Correlate.Incidents))
+}
+
+// EachEvent calls f for every event of the city's estate that q selects.
+func (a *App) EachEvent(ctx context.Context, q eventstore.Query, f func(*event.Event) error) error {
+	return a.events.Each(ctx, cityScope, q, f)
 }
