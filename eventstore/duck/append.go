@@ -40,7 +40,7 @@ func (s *Store) Append(ctx context.Context, b eventstore.Batch) error {
 	if err := s.prune(ctx); err != nil {
 		return storeFault("append", err)
 	}
-	if _, err := s.w.ExecContext(ctx, "BEGIN"); err != nil {
+	if _, err := s.w.ExecContext(context.WithoutCancel(ctx), "BEGIN"); err != nil {
 		return storeFault("append: begin", err)
 	}
 	made, err := s.appendTx(ctx, b)

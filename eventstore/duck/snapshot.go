@@ -81,7 +81,10 @@ func (s *Store) snapshot(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+	// Not given up half way: a transaction that began although the answer is an
+	// error would stay with the connection and fail its next reader.
+	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "BEGIN TRANSACTION READ ONLY"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which is its answer
 		conn.Close()
 		return nil, err
 	}
