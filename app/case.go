@@ -44,3 +44,6 @@ func (a *App) OpenCase(ctx context.Context, n docket.New) (casework.File, error)
 	})
 	return f, err
 }
+
+// Cases is the docket of the police realm.
+func (a *App) Cases() *docket.Docket { return a.docket }
