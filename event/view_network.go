@@ -154,52 +154,6 @@ func eveStart(s string) time.Time {
 	return time.Time{}
 }
 
-// viewFortinet reads FortiOS key=value logs. A session that was accepted and
-// then closed, reset or timed out is a flow; only deny and a handshake that
-// never answered are attempts.
-func viewFortinet(e *Event, v *View) {
-	f := e.Fields
-	v.Observer = asset.HostName(f.First("devname", "hostname"))
-	v.Src, v.Dst = addr(f.Str("srcip")), addr(f.Str("dstip"))
-	v.SrcPort, v.DstPort = port(f.Str("srcport")), port(f.Str("dstport"))
-	v.SrcHost, v.DstHost = asset.HostName(f.Str("srcname")), asset.HostName(f.Str("dstname"))
-	v.HostAddr = v.Src
-	v.Proto, v.Service, v.Session = protoName(f.Str("proto")), strings.ToLower(f.Str("service")), f.Str("sessionid")
-	v.User = asset.ParseAccount("", f.First("user", "unauthuser"))
-	v.BytesOut, v.BytesIn = count(f.Str("sentbyte")), count(f.Str("rcvdbyte"))
-	v.Duration = seconds(f.Str("duration"))
-	v.SrcSide, v.DstSide = side(f.Str("srcintfrole")), side(f.Str("dstintfrole"))
-	v.Message = f.First("msg", "logdesc")
-	action := strings.ToLower(f.Str("action"))
-	switch f.Str("type") + "/" + f.Str("subtype") {
-	case "traffic/forward", "traffic/local", "traffic/multicast", "traffic/sniffer":
-		v.Action, v.Outcome = Flow, Success
-		if action == "deny" || action == "blocked" || action == "ip-conn" || v.BytesIn == 0 && v.Proto == "tcp" {
-			v.Action, v.Outcome = FlowRefused, Failure
-		}
-		if !e.Time.IsZero() && v.Duration > 0 {
-			v.Start = e.Time.Add(-v.Duration) // logged when the session ends
-		}
-	case "event/vpn":
-		v.Service = "vpn"
-		v.Src, v.Dst = addr(f.First("remip", "srcip")), addr(f.First("tunnelip", "assignip"))
-		v.HostAddr = v.Dst
-		switch action {
-		case "tunnel-up", "ssl-new-con":
-			v.Action, v.Outcome = Logon, Success
-		case "tunnel-down":
-			v.Action = Logoff
-		case "ssl-login-fail":
-			v.Action, v.Outcome = LogonFailed, Failure
-		}
-	default:
-		if strings.HasPrefix(f.Str("type"), "utm") || f.Str("type") == "ips" || f.Str("type") == "virus" {
-			v.Action = Alert
-			v.Message = f.First("attack", "virus", "msg")
-		}
-	}
-}
-
 // side keeps the interface roles that say something.
 func side(role string) string {
 	switch role = strings.ToLower(role); role {

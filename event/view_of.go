@@ -23,14 +23,16 @@ func (e *Event) View() View {
 		viewZeek(e, &v)
 	case "suricata":
 		viewSuricata(e, &v)
-	case "fortinet":
-		viewFortinet(e, &v)
 	case "linux":
 		viewLinux(e, &v)
 	case "alert":
 		viewAlert(e, &v)
 	default:
-		viewGeneric(e, &v)
+		if m := mappings()[e.Product]; m != nil {
+			m.apply(e, &v)
+		} else {
+			viewGeneric(e, &v)
+		}
 	}
 	return v
 }

@@ -12,6 +12,7 @@ package eve
 import (
 	"bytes"
 	"errors"
+	"strings"
 
 	"citywall/event"
 	"citywall/ingest/format"
@@ -23,6 +24,26 @@ const name = "eve"
 // Format returns the decoder.
 func Format() format.Format {
 	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+}
+
+// Dialect returns EVE as the message of a syslog line. The header's fields stay
+// beside the record's.
+func Dialect() format.Dialect {
+	match := func(_, msg string) bool { return strings.HasPrefix(msg, "{") && strings.Contains(msg, `"event_type"`) }
+	return format.Dialect{Name: name, Match: match, Read: func(msg string, e *event.Event, p format.Pos, src format.Source) error {
+		in, err := record([]byte(msg), p, src)
+		if err != nil {
+			return err
+		}
+		e.Product, e.Service = in.Product, in.Service
+		e.Time, e.TimeRaw, e.ZoneAssumed, e.Uncertainty = in.Time, in.TimeRaw, in.ZoneAssumed, 0
+		for _, f := range in.Fields {
+			if _, there := e.Fields.Get(f.Name); !there {
+				e.Fields = append(e.Fields, f)
+			}
+		}
+		return nil
+	}}
 }
 
 func sniff(head []byte) int {

@@ -4,9 +4,9 @@
 // Package syslog decodes syslog lines, RFC 5424 and RFC 3164, with or without
 // the priority that files lack.
 //
-// What the message carries decides the product: FortiOS key=value logs become
-// "fortinet" with the pairs as fields, an EVE object becomes "suricata",
-// anything else is "linux" with appname and message. A time without a year
+// What the message carries decides the product: the list of dialects in
+// dialects.go, each a package of its own; anything else is "linux" with appname
+// and message. A time without a year
 // takes the latest year that does not lie after the source's NotAfter, so that
 // December read in January is last year's; a time without a zone takes the
 // source's zone and is marked.
@@ -29,7 +29,6 @@ import (
 
 	"citywall/event"
 	"citywall/ingest/format"
-	"citywall/ingest/format/eve"
 )
 
 const name = "syslog"
@@ -47,7 +46,7 @@ func sniff(head []byte) int {
 		}
 		return 0
 	}
-	if isPairs(line) {
+	if headless(line) {
 		return 75
 	}
 	if _, _, ok := stamp(string(line), time.UTC, time.Time{}); ok {
@@ -83,7 +82,7 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	var msg string
 	var err error
 	switch {
-	case isPairs(body): // FortiOS writes no header of its own in files and over UDP
+	case headless(body): // FortiOS and others write no header of their own over UDP
 		msg = string(body)
 	case hasPri && len(body) > 1 && body[0] >= '1' && body[0] <= '9' && body[1] == ' ':
 		msg, err = modern(rec, e)
@@ -194,30 +193,17 @@ func base(b *golog.Base, e *event.Event) {
 	}
 }
 
-// content sets the product by what the message is.
+// content lets the dialect that knows the message read it.
 func content(e *event.Event, msg string, p format.Pos, src format.Source) error {
+	app := e.Fields.Str("appname")
 	trimmed := strings.TrimSpace(msg)
-	switch {
-	case isPairs([]byte(trimmed)):
-		if err := pairs(trimmed, &e.Fields); err != nil {
-			return err
-		}
-		e.Product, e.Category, e.Service = "fortinet", e.Fields.Str("type"), e.Fields.Str("subtype")
-		return fortiTime(e, src)
-	case strings.HasPrefix(trimmed, "{") && strings.Contains(trimmed, `"event_type"`):
-		if inner, err := eve.Format().Record([]byte(trimmed), p, src); err == nil {
-			e.Product, e.Service = inner.Product, inner.Service
-			e.Time, e.TimeRaw, e.ZoneAssumed, e.Uncertainty = inner.Time, inner.TimeRaw, inner.ZoneAssumed, 0
-			for _, f := range inner.Fields {
-				if _, there := e.Fields.Get(f.Name); !there {
-					e.Fields = append(e.Fields, f)
-				}
-			}
-			return nil
+	for _, d := range dialects() {
+		if d.Match(app, trimmed) {
+			return d.Read(trimmed, e, p, src)
 		}
 	}
 	e.Product = "linux"
-	e.Service = strings.ToLower(e.Fields.Str("appname"))
+	e.Service = strings.ToLower(app)
 	e.Fields.Add("message", msg)
 	return nil
 }

@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package format
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"citywall/event"
+)
+
+// Pairs reads key=value and key="value with \" and \\", separated by spaces, as
+// FortiOS and many small firewalls write. A key may repeat.
+func Pairs(s string, f *event.Fields) error {
+	for n := 0; ; n++ {
+		s = strings.TrimLeft(s, " ")
+		if s == "" {
+			return nil
+		}
+		if n >= MaxFields {
+			return errors.New("too many pairs")
+		}
+		key, rest, ok := strings.Cut(s, "=")
+		if !ok || key == "" || strings.ContainsAny(key, " \"") {
+			return fmt.Errorf("want key=value at %q", s[:min(len(s), 40)])
+		}
+		if !strings.HasPrefix(rest, `"`) {
+			v, r, _ := strings.Cut(rest, " ")
+			f.Add(key, v)
+			s = r
+			continue
+		}
+		var v strings.Builder
+		i := 1
+		for i < len(rest) && rest[i] != '"' {
+			if rest[i] == '\\' && i+1 < len(rest) && (rest[i+1] == '"' || rest[i+1] == '\\') {
+				i++
+			}
+			v.WriteByte(rest[i])
+			i++
+		}
+		if i >= len(rest) {
+			return fmt.Errorf("the value of %s has no closing quote", key)
+		}
+		f.Add(key, v.String())
+		s = rest[i+1:]
+	}
+}
