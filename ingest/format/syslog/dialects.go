@@ -20,14 +20,14 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 	}
 })
 
-// headless reports whether the line is a message that stands without a syslog
-// header.
-func headless(line []byte) bool {
-	msg := string(line)
-	for _, d := range dialects() {
-		if d.Headless && d.Match("", msg) {
-			return true
+// standalone returns the dialect of a line that stands without a syslog header,
+// nil when there is none.
+func standalone(line string) *format.Dialect {
+	list := dialects()
+	for i := range list {
+		if d := &list[i]; d.Headless && d.Match("", line) {
+			return d
 		}
 	}
-	return false
+	return nil
 }

@@ -16,8 +16,9 @@ type when struct {
 }
 
 // stamp reads the time at the start of a classic line: "Jan _2 15:04:05",
-// optionally with a fraction or a year, or an ISO 8601 time. It returns the
-// text it read. A time without a year and without a bound stays zero.
+// optionally with a fraction, or "Jan _2 2006 15:04:05" as Cisco's ASA writes
+// it, or an ISO 8601 time. It returns the text it read. A time without a year
+// and without a bound stays zero.
 func stamp(line string, loc *time.Location, notAfter time.Time) (when, string, bool) {
 	if len(line) >= 15 && line[3] == ' ' && line[6] == ' ' && line[9] == ':' && line[12] == ':' {
 		raw := line[:15]
@@ -41,7 +42,18 @@ func stamp(line string, loc *time.Location, notAfter time.Time) (when, string, b
 		w.at = inYear(t, loc, notAfter)
 		return w, raw, true
 	}
+	if len(line) >= 20 && line[3] == ' ' && line[6] == ' ' && line[11] == ' ' && line[14] == ':' {
+		raw := line[:20]
+		t, err := time.ParseInLocation("Jan _2 2006 15:04:05", raw, loc)
+		if err != nil {
+			if t, err = time.ParseInLocation("Jan 02 2006 15:04:05", raw, loc); err != nil {
+				return when{}, "", false
+			}
+		}
+		return when{at: t.UTC(), assumed: true, resolution: time.Second}, raw, true
+	}
 	raw, _, _ := strings.Cut(line, " ")
+	raw = strings.TrimSuffix(raw, ":")
 	if len(raw) < 19 || raw[4] != '-' || raw[10] != 'T' {
 		return when{}, "", false
 	}

@@ -16,16 +16,9 @@ package syslog
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	golog "github.com/leodido/go-syslog/v4"
-	"github.com/leodido/go-syslog/v4/rfc3164"
-	"github.com/leodido/go-syslog/v4/rfc5424"
 
 	"citywall/event"
 	"citywall/ingest/format"
@@ -46,7 +39,7 @@ func sniff(head []byte) int {
 		}
 		return 0
 	}
-	if headless(line) {
+	if standalone(string(line)) != nil {
 		return 75
 	}
 	if _, _, ok := stamp(string(line), time.UTC, time.Time{}); ok {
@@ -74,20 +67,22 @@ func priority(b []byte) (int, []byte, bool) {
 func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	e := src.Event(name, p)
 	e.Raw = bytes.Clone(rec)
+	e.Fields = make(event.Fields, 0, 16)
 	pri, body, hasPri := priority(rec)
 	if hasPri {
-		e.Fields.Add("facility", strconv.Itoa(pri/8))
-		e.Fields.Add("severity", strconv.Itoa(pri%8))
+		e.Fields = append(e.Fields,
+			event.Field{Name: "facility", Value: event.T(strconv.Itoa(pri / 8))},
+			event.Field{Name: "severity", Value: event.T(strconv.Itoa(pri % 8))})
 	}
-	var msg string
+	msg := strings.TrimLeft(string(body), " ")
+	if d := standalone(msg); d != nil { // FortiOS and others write no header of their own over UDP
+		return e, d.Read(strings.TrimSpace(msg), e, p, src)
+	}
 	var err error
-	switch {
-	case headless(body): // FortiOS and others write no header of their own over UDP
-		msg = string(body)
-	case hasPri && len(body) > 1 && body[0] >= '1' && body[0] <= '9' && body[1] == ' ':
-		msg, err = modern(rec, e)
-	default:
-		msg, err = classic(rec, body, hasPri, e, src)
+	if hasPri && len(msg) > 1 && msg[0] >= '1' && msg[0] <= '9' && msg[1] == ' ' {
+		msg, err = modern(msg, e)
+	} else {
+		msg, err = classic(msg, e, src)
 	}
 	if err != nil {
 		return nil, err
@@ -95,110 +90,13 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	return e, content(e, msg, p, src)
 }
 
-// modern reads RFC 5424. Structured data become fields id.name.
-func modern(rec []byte, e *event.Event) (string, error) {
-	raw, _, _ := strings.Cut(afterSpaces(string(rec), 1), " ")
-	at, timeErr := time.Parse(time.RFC3339Nano, raw)
-	if i := strings.IndexByte(raw, '.'); timeErr == nil && i > 0 {
-		// The grammar has at most six digits of a second, some senders write
-		// nine: they are kept here and hidden from the parser.
-		if zone := strings.TrimLeft(raw[i+1:], "0123456789"); len(raw)-i-1-len(zone) > 6 {
-			rec = bytes.Replace(rec, []byte(raw), []byte(raw[:i+7]+zone), 1)
-		}
-	}
-	m, err := rfc5424.NewParser(rfc5424.WithBestEffort()).Parse(rec)
-	sm, ok := m.(*rfc5424.SyslogMessage)
-	if !ok || sm == nil {
-		return "", fmt.Errorf("RFC 5424: %w", err)
-	}
-	if sm.Timestamp == nil && err != nil {
-		return "", fmt.Errorf("RFC 5424: %w", err)
-	}
-	base(&sm.Base, e)
-	if sm.StructuredData != nil {
-		for _, id := range sortedKeys(*sm.StructuredData) {
-			params := (*sm.StructuredData)[id]
-			for _, n := range sortedKeys(params) {
-				if len(e.Fields) >= format.MaxFields {
-					return "", errors.New("too many structured data parameters")
-				}
-				e.Fields.Add(id+"."+n, params[n])
-			}
-		}
-	}
-	if sm.Timestamp != nil {
-		e.Time, e.TimeRaw = sm.Timestamp.UTC(), raw
-		if timeErr == nil {
-			e.Time = at.UTC()
-		}
-	}
-	if sm.Message == nil {
-		return "", nil
-	}
-	return strings.TrimPrefix(*sm.Message, "\ufeff"), nil
-}
-
-// afterSpaces returns what follows the n-th space.
-func afterSpaces(s string, n int) string {
-	for range n {
-		_, s, _ = strings.Cut(s, " ")
-	}
-	return s
-}
-
-// classic reads RFC 3164 and its common relatives (ISO times, no priority).
-func classic(rec, body []byte, hasPri bool, e *event.Event, src format.Source) (string, error) {
-	text := string(body)
-	if !hasPri {
-		rec = append([]byte("<13>"), rec...)
-	}
-	t, raw, ok := stamp(text, src.Location(), src.NotAfter)
-	if !ok {
-		return "", errors.New("no syslog header: want <priority> or a time at the start of the line")
-	}
-	e.Time, e.TimeRaw = t.at, raw
-	e.ZoneAssumed, e.Uncertainty = t.assumed, t.resolution/2
-	opts := []golog.MachineOption{rfc3164.WithBestEffort(), rfc3164.WithYear(rfc3164.Year{YYYY: 2000}), rfc3164.WithRFC3339(), rfc3164.WithSecondFractions()}
-	m, _ := rfc3164.NewParser(opts...).Parse(rec)
-	sm, okm := m.(*rfc3164.SyslogMessage)
-	if okm && sm != nil && sm.Hostname != nil && sm.Message != nil {
-		base(&sm.Base, e)
-		return *sm.Message, nil
-	}
-	// The grammar of the field is looser than the parser's: take host and tag by
-	// position.
-	rest := strings.TrimLeft(text[len(raw):], " ")
-	host, rest, _ := strings.Cut(rest, " ")
-	e.Fields.Add("hostname", strings.TrimSuffix(host, ":"))
-	tag, msg, ok := strings.Cut(rest, ": ")
-	if !ok || strings.ContainsAny(tag, " \t") {
-		return rest, nil
-	}
-	app, pid, _ := strings.Cut(tag, "[")
-	e.Fields.Add("appname", app)
-	if pid != "" {
-		e.Fields.Add("procid", strings.TrimSuffix(pid, "]"))
-	}
-	return msg, nil
-}
-
-func base(b *golog.Base, e *event.Event) {
-	for _, x := range [...]struct {
-		name string
-		v    *string
-	}{{"hostname", b.Hostname}, {"appname", b.Appname}, {"procid", b.ProcID}, {"msgid", b.MsgID}} {
-		if x.v != nil && *x.v != "" {
-			e.Fields.Add(x.name, *x.v)
-		}
-	}
-}
-
 // content lets the dialect that knows the message read it.
 func content(e *event.Event, msg string, p format.Pos, src format.Source) error {
 	app := e.Fields.Str("appname")
 	trimmed := strings.TrimSpace(msg)
-	for _, d := range dialects() {
-		if d.Match(app, trimmed) {
+	list := dialects()
+	for i := range list {
+		if d := &list[i]; d.Match(app, trimmed) {
 			return d.Read(trimmed, e, p, src)
 		}
 	}
@@ -206,13 +104,4 @@ func content(e *event.Event, msg string, p format.Pos, src format.Source) error 
 	e.Service = strings.ToLower(app)
 	e.Fields.Add("message", msg)
 	return nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
