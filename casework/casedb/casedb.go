@@ -51,6 +51,9 @@ func Open(ctx context.Context, d *db.DB, scheme casework.Scheme) (*Store, error)
 	if err := d.Migrate(ctx, "casework", migrations); err != nil {
 		return nil, err
 	}
+	if err := d.TextIndex(ctx, "case_record", "search"); err != nil {
+		return nil, err
+	}
 	return &Store{d: d, scheme: scheme, now: time.Now}, nil
 }
 

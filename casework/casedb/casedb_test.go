@@ -6,7 +6,6 @@ package casedb
 import (
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"citywall/casework"
 	"citywall/incident/incidenttest"
 	"citywall/internal/db"
+	"citywall/internal/db/dbtest"
 	"citywall/internal/fault"
 )
 
@@ -28,14 +28,11 @@ func (c *clock) now() time.Time {
 	return c.t
 }
 
+func TestPostgres(t *testing.T) { dbtest.OnPostgres(t) }
+
 func begin(t *testing.T) (*Store, *clock) {
 	t.Helper()
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "police.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	s, err := Open(t.Context(), d, casework.Scheme{})
+	s, err := Open(t.Context(), dbtest.Open(t), casework.Scheme{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,15 +145,23 @@ func TestEvidenceStays(t *testing.T) {
 	s, _ := begin(t)
 	ctx := t.Context()
 	f := add(t, s, "x")
-	for _, q := range []string{
+	refused := []string{
 		"UPDATE case_record SET incident = '{}'", "UPDATE case_record SET number = '115-刑-000009'", "UPDATE case_record SET opened_us = 1", "DELETE FROM case_record",
 		"UPDATE case_exhibit SET sha256 = '00'", "DELETE FROM case_exhibit", "UPDATE case_change SET actor = 'x'", "DELETE FROM case_change",
-	} {
+	}
+	if s.d.Engine() == db.Postgres {
+		refused = append(refused, "TRUNCATE case_change", "TRUNCATE case_exhibit", "TRUNCATE case_record CASCADE")
+	}
+	for _, q := range refused {
 		if _, err := s.d.ExecContext(ctx, q); err == nil {
 			t.Errorf("%s: done", q)
 		}
 	}
-	for _, q := range []string{"DROP TRIGGER case_snapshot_stays", "UPDATE case_record SET incident = replace(incident, 'dc01', 'dc02')"} {
+	drop := "DROP TRIGGER case_snapshot_stays"
+	if s.d.Engine() == db.Postgres {
+		drop += " ON case_record"
+	}
+	for _, q := range []string{drop, "UPDATE case_record SET incident = replace(incident, 'dc01', 'dc02')"} {
 		if _, err := s.d.ExecContext(ctx, q); err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,9 @@ func Open(ctx context.Context, d *db.DB, realm asset.Realm) (*Store, error) {
 	if err := d.Migrate(ctx, "detect", migrations); err != nil {
 		return nil, err
 	}
+	if err := d.TextIndex(ctx, "detect_finding", "search"); err != nil {
+		return nil, err
+	}
 	return &Store{d: d, realm: realm}, nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,7 +22,7 @@ import (
 	"citywall/detect"
 	"citywall/event"
 	"citywall/identity"
-	"citywall/internal/db"
+	"citywall/internal/db/dbtest"
 	"citywall/internal/fault"
 )
 
@@ -33,14 +32,11 @@ var (
 	same = gocmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})}
 )
 
+func TestPostgres(t *testing.T) { dbtest.OnPostgres(t) }
+
 func begin(t testing.TB) *Store {
 	t.Helper()
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "city.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	s, err := Open(t.Context(), d, asset.City)
+	s, err := Open(t.Context(), dbtest.Open(t), asset.City)
 	if err != nil {
 		t.Fatal(err)
 	}

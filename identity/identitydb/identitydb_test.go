@@ -18,9 +18,11 @@ import (
 
 	"citywall/asset"
 	"citywall/identity"
-	"citywall/internal/db"
+	"citywall/internal/db/dbtest"
 	"citywall/internal/fault"
 )
+
+func TestPostgres(t *testing.T) { dbtest.OnPostgres(t) }
 
 var cheap = identity.Argon2{Memory: 64, Passes: 1, Lanes: 1}
 
@@ -37,18 +39,13 @@ func (c *clock) pass(d time.Duration) { c.us.Add(d.Microseconds()) }
 
 func begin(t *testing.T, realm asset.Realm) (*Store, *clock, string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "x.db")
-	d, err := db.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
+	d := dbtest.Open(t)
 	c := newClock()
 	s, err := Open(t.Context(), d, realm, Options{Argon2: cheap, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, c, path
+	return s, c, d.Path()
 }
 
 func add(t *testing.T, s *Store, name string, role identity.Role, pw string) User {
@@ -484,6 +481,7 @@ func TestTokens(t *testing.T) {
 // TestNoSecretStored reads the database file: neither passwords nor any secret
 // that was handed out are in it.
 func TestNoSecretStored(t *testing.T) {
+	dbtest.OnSQLite(t)
 	s, _, path := begin(t, asset.City)
 	ctx := t.Context()
 	add(t, s, "chen", identity.SOCLead, pw)

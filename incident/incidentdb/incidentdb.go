@@ -136,6 +136,9 @@ func Open(ctx context.Context, d *db.DB, realm asset.Realm) (*Store, error) {
 	if err := d.Migrate(ctx, "incident", migrations); err != nil {
 		return nil, err
 	}
+	if err := d.TextIndex(ctx, "incident_record", "search"); err != nil {
+		return nil, err
+	}
 	return &Store{d: d, realm: realm, now: time.Now}, nil
 }
 

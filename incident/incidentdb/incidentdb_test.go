@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,7 +23,7 @@ import (
 	"citywall/identity"
 	"citywall/incident"
 	"citywall/incident/incidenttest"
-	"citywall/internal/db"
+	"citywall/internal/db/dbtest"
 	"citywall/internal/fault"
 	"citywall/internal/text"
 )
@@ -35,14 +34,11 @@ var (
 	same = gocmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})}
 )
 
+func TestPostgres(t *testing.T) { dbtest.OnPostgres(t) }
+
 func begin(t testing.TB) *Store {
 	t.Helper()
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "city.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	s, err := Open(t.Context(), d, asset.City)
+	s, err := Open(t.Context(), dbtest.Open(t), asset.City)
 	if err != nil {
 		t.Fatal(err)
 	}

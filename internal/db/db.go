@@ -1,117 +1,103 @@
 // SPDX-FileCopyrightText: 2026 The Citywall Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package db opens the records of one realm (city.db, police.db) and brings
-// their tables up to date.
+// Package db opens the records of one realm and brings their tables up to date.
+// They lie in an SQLite file in the data folder (city.db, police.db) or, where
+// a city has outgrown that, in a PostgreSQL database that its site runs.
 //
-// It promises that a commit it reported survives loss of power, that existing
-// data is backed up before a migration touches it, that an older program
-// refuses newer data with a sentence, that writers stand in line fairly, and
-// that errors come back with the kind a caller can act on. It knows no
-// capability: each …db package brings its own migrations and queries.
+// It promises that a commit it reported survives loss of power, that an older
+// program refuses newer data with a sentence, that writers stand in line fairly
+// and one at a time, and that errors come back with the kind a caller can act
+// on. An SQLite file is backed up before a migration touches existing data; the
+// backups of a PostgreSQL database are its site's (pg_dump), and a migration
+// that fails there leaves the tables as they were. It knows no capability: each
+// …db package brings its own migrations and queries.
 //
-// The engine is SQLite. What PostgreSQL would need differently (driver, data
-// source, migration folder, goose and bun dialect) stands in Open and Migrate
-// and nowhere else; queries of capabilities keep to what both speak: bun,
-// BIGINT microseconds for times, TEXT for documents whose bytes are hashed.
+// What the engines need differently stands here and nowhere else; queries of
+// capabilities keep to what both speak: bun, BIGINT microseconds for times,
+// TEXT for documents whose bytes are hashed, text in the order of its bytes.
+// Their tests run on both, see package dbtest.
 package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"citywall/internal/durable"
 	"citywall/internal/fault"
 )
 
 // Waits of a writer: for its turn in this process, and for another process
-// that holds the file's lock. Beyond them it gets a busy error.
+// that holds the lock of the file or schema. Beyond them it gets a busy error.
 const (
 	turnWait = 10 * time.Second
 	lockWait = 5 * time.Second
+)
+
+// Engine is what keeps the records.
+type Engine string
+
+// Engines.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres"
 )
 
 // DB is one open database. It is safe for concurrent use: any number of
 // readers, and one writer at a time through Write.
 type DB struct {
 	*bun.DB
-	path     string
-	existed  bool          // had tables when it was opened: a migration must back up first
+	engine   Engine
+	path     string        // of the file; for PostgreSQL what a person calls it, without secrets
+	user     string        // of PostgreSQL
+	existed  bool          // a file that had tables when it was opened: a migration must back up first
 	backedUp atomic.Bool   // once per opening is enough: nothing was written in between
 	turn     chan struct{} // holds one token; who has it may write
 }
 
-// Open opens or creates the SQLite file at path.
-func Open(ctx context.Context, path string) (*DB, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("open records: %w", err)
-	}
-	// The file's name is data, not part of the URI: "?", "#" and "%" in a
-	// folder's name must not become parameters.
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(abs)}).EscapedPath()}).String() +
-		"?_pragma=journal_mode(WAL)" +
-		fmt.Sprintf("&_pragma=busy_timeout(%d)", lockWait.Milliseconds()) +
-		"&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)&_txlock=immediate&_time_format=sqlite"
-	if err := touch(abs); err != nil {
-		return nil, err
-	}
-	s, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("open records %s: %w", path, err)
-	}
-	s.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
-	s.SetMaxIdleConns(max(4, 2*runtime.NumCPU()))
-	d := &DB{DB: bun.NewDB(s, sqlitedialect.New()), path: abs, turn: make(chan struct{}, 1)}
+func newDB(b *bun.DB, e Engine, path string) *DB {
+	d := &DB{DB: b, engine: e, path: path, turn: make(chan struct{}, 1)}
 	d.turn <- struct{}{}
-	var tables int
-	if err := s.QueryRowContext(ctx, `select count(*) from sqlite_master where type = 'table'`).Scan(&tables); err != nil {
-		return nil, errors.Join(Err("open records "+path, err), s.Close())
-	}
-	d.existed = tables > 0
-	return d, nil
+	return d
 }
 
-// touch creates the file for its owner alone; SQLite would take the umask's
-// word for it.
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("open records: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("open records: %w", err)
-	}
-	return durable.SyncDir(filepath.Dir(path))
-}
+// Engine returns what keeps the records.
+func (d *DB) Engine() Engine { return d.engine }
 
-// Path returns the file's absolute path.
+// Path returns the file's absolute path, or what the PostgreSQL database is
+// called: "PostgreSQL user@host:port/database (schema)".
 func (d *DB) Path() string { return d.path }
 
 // Migrate brings the tables of one capability up to date. Its versions are
 // counted apart from those of its neighbours, in table <name>_version.
-// Migrations are files "00001_words.sql" in folder sqlite of migrations.
+// Migrations are files "00001_words.sql" in folder migrations/sqlite of
+// migrations. PostgreSQL takes the same files, but for those that have a
+// namesake in migrations/postgres.
 func (d *DB) Migrate(ctx context.Context, name string, migrations fs.FS) error {
-	sub, err := fs.Sub(migrations, "migrations/sqlite")
+	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", name, err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, d.DB.DB, sub,
-		goose.WithTableName(name+"_version"), goose.WithDisableGlobalRegistry(true))
+	dialect, opts := goose.DialectSQLite3, []goose.ProviderOption{goose.WithTableName(name + "_version"), goose.WithDisableGlobalRegistry(true)}
+	if d.engine == Postgres {
+		other, err := fs.Sub(migrations, "migrations/postgres")
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", name, err)
+		}
+		files, dialect = over{other, files}, goose.DialectPostgres
+		l, err := lock.NewPostgresSessionLocker() // two processes may start at once
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", name, err)
+		}
+		opts = append(opts, goose.WithSessionLocker(l))
+	}
+	p, err := goose.NewProvider(dialect, d.DB.DB, files, opts...)
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", name, err)
 	}
@@ -140,28 +126,10 @@ func (d *DB) Migrate(ctx context.Context, name string, migrations fs.FS) error {
 	return nil
 }
 
-// Backup writes a consistent copy of the whole database to the new file to,
-// while readers and writers go on, and makes it durable.
-func (d *DB) Backup(ctx context.Context, to string) error {
-	if _, err := os.Lstat(to); err == nil {
-		return fault.New(fault.Conflict, "backup %s: the file exists already", to)
-	}
-	tmp := to + ".partial"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("backup: %w", err)
-	}
-	if _, err := d.DB.DB.ExecContext(ctx, `vacuum into ?`, tmp); err != nil {
-		return Err("backup "+to, err)
-	}
-	if err := os.Chmod(tmp, 0o600); err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	return durable.Publish(tmp, to)
-}
-
-// Write runs f in a transaction, alone among the writers of this process, and
-// commits when f returns nil. Writers are served in the order in which they
-// came; one that waits too long gets a busy error.
+// Write runs f in a transaction, alone among the writers, and commits when f
+// returns nil. Writers of this process are served in the order in which they
+// came; one that waits too long gets a busy error. SQLite keeps other
+// processes out by the file's lock, PostgreSQL by one of the schema.
 func (d *DB) Write(ctx context.Context, f func(context.Context, bun.Tx) error) error {
 	late := time.NewTimer(turnWait)
 	defer late.Stop()
@@ -173,5 +141,12 @@ func (d *DB) Write(ctx context.Context, f func(context.Context, bun.Tx) error) e
 		return fault.New(fault.Busy, "the records are busy: other changes are being written, try again")
 	}
 	defer func() { d.turn <- struct{}{} }()
-	return Err("", d.DB.RunInTx(ctx, nil, f))
+	return Err("", d.DB.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if d.engine == Postgres {
+			if _, err := tx.ExecContext(ctx, writerLock); err != nil {
+				return err
+			}
+		}
+		return f(ctx, tx)
+	}))
 }

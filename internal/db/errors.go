@@ -5,11 +5,14 @@ package db
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -32,6 +35,9 @@ func Err(op string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.New(fault.NotFound, "%w", wrapped)
 	}
+	if k := postgresKind(err); k != "" {
+		return fault.New(k, "%w", wrapped)
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return wrapped
@@ -46,6 +52,37 @@ func Err(op string, err error) error {
 		return fault.New(fault.Unavailable, "%w", wrapped)
 	}
 	return wrapped
+}
+
+// postgresKind reads the SQLSTATE (PostgreSQL documentation, appendix A), and
+// knows a server that does not answer.
+func postgresKind(err error) fault.Kind {
+	var p *pgconn.PgError
+	if !errors.As(err, &p) {
+		var c *pgconn.ConnectError
+		var n *net.OpError
+		if errors.As(err, &c) || errors.As(err, &n) || errors.Is(err, driver.ErrBadConn) {
+			return fault.Unavailable
+		}
+		return ""
+	}
+	switch p.Code {
+	case "55P03", "40001", "40P01": // lock not available, serialization failure, deadlock
+		return fault.Busy
+	case "P0001": // raised by a trigger: what never changes
+		return fault.Conflict
+	case "57014": // cancelled by whoever asked
+		return ""
+	case "42501": // no privilege
+		return fault.Unavailable
+	}
+	switch p.Code[:min(2, len(p.Code))] {
+	case "23": // integrity constraint
+		return fault.Conflict
+	case "08", "28", "3D", "53", "57", "58", "F0", "XX": // connection, sign-in, no such database, resources, operator, system, configuration, internal
+		return fault.Unavailable
+	}
+	return ""
 }
 
 // Text makes a text from outside storable: NUL, which no engine takes, and
