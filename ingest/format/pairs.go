@@ -14,6 +14,7 @@ import (
 // Pairs reads key=value and key="value with \" and \\", separated by spaces, as
 // FortiOS and many small firewalls write. A key may repeat.
 func Pairs(s string, f *event.Fields) error {
+	b := NewBody(f, strings.Count(s, "="))
 	for n := 0; ; n++ {
 		s = strings.TrimLeft(s, " ")
 		if s == "" {
@@ -28,8 +29,13 @@ func Pairs(s string, f *event.Fields) error {
 		}
 		if !strings.HasPrefix(rest, `"`) {
 			v, r, _ := strings.Cut(rest, " ")
-			f.Add(key, v)
+			b.Add(key, v)
 			s = r
+			continue
+		}
+		if i := strings.IndexAny(rest[1:], `"\\`) + 1; i > 0 && rest[i] == '"' { // nothing escaped
+			b.Add(key, rest[1:i])
+			s = rest[i+1:]
 			continue
 		}
 		var v strings.Builder
@@ -44,7 +50,7 @@ func Pairs(s string, f *event.Fields) error {
 		if i >= len(rest) {
 			return fmt.Errorf("the value of %s has no closing quote", key)
 		}
-		f.Add(key, v.String())
+		b.Add(key, v.String())
 		s = rest[i+1:]
 	}
 }
