@@ -89,7 +89,7 @@ func firstWord(s string) string {
 
 // knock tries ports of machines from inside.
 func (g *stage) knock(r *rand.Rand, t time.Time, src *city.Host, targets []*city.Host, ports ...uint16) {
-	var seen time.Time
+	var seen act.Seen
 	for _, h := range targets {
 		if h == src {
 			continue
@@ -127,7 +127,7 @@ func (g *stage) blind(r *rand.Rand, t time.Time, who act.Actor, parent act.Proc)
 }
 
 // cripple destroys the means to recover on one host.
-func (g *stage) cripple(r *rand.Rand, t time.Time, who act.Actor, parent act.Proc) time.Time {
+func (g *stage) cripple(r *rand.Rand, t time.Time, who act.Actor, parent act.Proc) act.Seen {
 	shell, _ := g.s.Start(r, t, who, parent, act.Cmd, `cmd.exe /c vssadmin delete shadows /all /quiet & bcdedit /set {default} recoveryenabled no`)
 	_, seen := g.s.Start(r, t.Add(90*time.Millisecond), who, shell, `C:\Windows\System32\vssadmin.exe`, "vssadmin  delete shadows /all /quiet")
 	g.s.Start(r, t.Add(700*time.Millisecond), who, shell, `C:\Windows\System32\bcdedit.exe`, "bcdedit  /set {default} recoveryenabled no")
@@ -152,10 +152,7 @@ func (g *stage) encrypt(r *rand.Rand, t time.Time, p act.Proc, k kit, files int,
 		name := fmt.Sprintf(`%s\%s-%d.%s`, dir, words[r.IntN(len(words))], i, kinds[r.IntN(len(kinds))])
 		seen := g.s.File(r, t, p, name+k.extension)
 		if i == 0 {
-			g.step(seen, p.Host, "encryption", "T1486")
-			if !seen.IsZero() {
-				g.truth.Anchors = append(g.truth.Anchors, seen)
-			}
+			g.anchor(seen, p.Host)
 		}
 		if i%4 == 0 {
 			g.s.Delete(r, t.Add(4*time.Millisecond), p, name)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestFilesAreRead(t *testing.T) {
 	if err := json.Unmarshal(b, &tr); err != nil {
 		t.Fatal(err)
 	}
-	if tr.Entry != p.Truth().Entry || len(tr.Hops) != len(p.Truth().Hops) {
+	if !reflect.DeepEqual(tr.Entry, p.Truth().Entry) || len(tr.Hops) != len(p.Truth().Hops) {
 		t.Errorf("truth.json holds %+v", tr.Entry)
 	}
 	found, err := filepath.Glob(filepath.Join(dir, "logs", "*", "*truth*"))

@@ -54,7 +54,7 @@ func hospital(g *stage) {
 	})
 	var in act.Actor // on the terminal server
 	g.at(g.begin.Add(seconds(60+60*g.r.Float64())), func(r *rand.Rand, t time.Time) {
-		var seen time.Time
+		var seen act.Seen
 		in, seen = s.RDP(r, t, act.Remote{Account: vendor, Src: inner, Dst: ts, Station: "WIN-" + "K7Q2M9TV4H1", For: finale.Sub(t)})
 		g.hop(seen, inner, act.On(ts), 3389, vendor, "rdp", "T1021.001")
 		g.own(seen, ts)
@@ -71,7 +71,7 @@ func hospital(g *stage) {
 	called := g.when(0.05)
 	g.at(called.Add(-20*time.Second), func(r *rand.Rand, t time.Time) {
 		s.File(r, t, act.Running(in, act.Explorer), implant)
-		var seen time.Time
+		var seen act.Seen
 		agent, seen = s.Start(r, t.Add(8*time.Second), in, shell, implant, implant)
 		g.step(seen, ts, "execution", "T1204.002")
 	})
@@ -86,7 +86,7 @@ func hospital(g *stage) {
 	g.at(g.when(0.28), func(r *rand.Rand, t time.Time) {
 		m := remote
 		m.Dst, m.By, m.For = dc, in, finale.Sub(t)-time.Minute
-		var seen time.Time
+		var seen act.Seen
 		onDC, seen = s.RDP(r, t, m)
 		g.hop(seen, act.On(ts), act.On(dc), 3389, admin, "rdp", "T1021.001")
 		g.own(seen, dc)
@@ -103,7 +103,7 @@ func hospital(g *stage) {
 	g.at(g.when(0.36), func(r *rand.Rand, t time.Time) {
 		m := remote
 		m.Dst, m.By = fs, act.Actor{Account: vendor, Host: ts, Logon: in.Logon}
-		var seen time.Time
+		var seen act.Seen
 		onFS, seen = s.RemoteService(r, t, m, "UpdHostSvc", "updhost.exe", "", 1_900_000)
 		g.hop(seen, act.On(ts), act.On(fs), 445, admin, "service", "T1569.002")
 		g.own(seen, fs)
@@ -114,7 +114,7 @@ func hospital(g *stage) {
 	wiped := g.when(0.60)
 	g.fell[bak] = wiped.Add(20 * time.Second)
 	g.at(wiped, func(r *rand.Rand, t time.Time) {
-		var seen time.Time
+		var seen act.Seen
 		m := act.Remote{Account: admin, Src: act.On(dc), Dst: bak, By: onDC, For: 4 * time.Minute}
 		_, seen = g.wipeBackup(r, t, m)
 		g.hop(seen, act.On(dc), act.On(bak), 5985, admin, "winrm", "T1021.006")
@@ -229,7 +229,7 @@ func (g *stage) exfiltrate(r *rand.Rand, t time.Time, p act.Proc, vault act.End)
 }
 
 // wipeBackup reaches a backup server by WinRM and destroys what it keeps.
-func (g *stage) wipeBackup(r *rand.Rand, t time.Time, m act.Remote) (act.Proc, time.Time) {
+func (g *stage) wipeBackup(r *rand.Rand, t time.Time, m act.Remote) (act.Proc, act.Seen) {
 	host, seen := g.s.RemoteShell(r, t, m)
 	shell, _ := g.s.Start(r, t.Add(20*time.Second), host.Actor, host, act.Cmd, `"C:\Windows\system32\cmd.exe" /c net stop "Veeam Backup Service" /y`)
 	g.s.Start(r, t.Add(20200*time.Millisecond), host.Actor, shell, `C:\Windows\System32\net.exe`, `net  stop "Veeam Backup Service" /y`)

@@ -7,7 +7,6 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"citywall/asset"
@@ -20,103 +19,27 @@ import (
 
 // Scenario is one script.
 type Scenario struct {
-	Name  string // what New takes
-	Title string // key of internal/text
-	About string // key of internal/text
+	Name  string        // what New takes
+	Title string        // key of internal/text
+	About string        // key of internal/text
+	Entry string        // how the intruder comes in: kind of Truth.Entry
+	hour  time.Duration // of the local day, of the first compromise
+	days  int           // before it, by default
+	dwell time.Duration // from there to encryption, by default
+	least time.Duration // shortest dwell it can be played in
 	play  func(*stage)
 }
 
 // Scenarios lists the scripts.
 func Scenarios() []Scenario {
+	const evening, working = 18*time.Hour + 50*time.Minute, 6*time.Hour + 30*time.Minute
+	script := func(name, entry string, play func(*stage)) Scenario {
+		return Scenario{name, "exercise." + name + ".title", "exercise." + name + ".about", entry, evening, 2, working, 2 * time.Hour, play}
+	}
 	return []Scenario{
-		{"hospital", "exercise.hospital.title", "exercise.hospital.about", hospital},
-		{"webshell", "exercise.webshell.title", "exercise.webshell.about", webshell},
+		script("hospital", "vpn", hospital),
+		script("webshell", "web", webshell),
 	}
-}
-
-// Options say what is played. The zero value is the demo.
-type Options struct {
-	Seed     uint64
-	Devices  int           // about how many; 0 means 300; city.Min to city.Max
-	Begin    time.Time     // of the logs, a local midnight is best; zero means 2026-03-11 00:00 in Taipei
-	Days     int           // whole days before that of the attack; 0 means 2
-	Attack   time.Time     // first compromise; zero means about 19:00 local on the day after Days
-	Dwell    time.Duration // from first compromise to encryption; 0 means 6 h 30 min
-	NoAttack bool          // the same city on the same days, and nothing happens
-	Rate     float64       // how busy people and machines are; 0 means 1
-	Loss     []Loss        // what nobody has any more
-}
-
-// Loss is a part of the records that is missing, as in most real cases
-// (attackpath.md §9.4). The truth then holds only what is left on record.
-type Loss string
-
-// Losses.
-const (
-	LossController Loss = "controller" // the domain controllers' logs were never collected
-	LossEntry      Loss = "entry"      // the first host was wiped
-	LossCore       Loss = "core"       // no sensor at the core switch
-	LossHorizon    Loss = "horizon"    // the logs begin half an hour after the first compromise
-)
-
-// horizon is how long after the first compromise the logs begin with
-// LossHorizon.
-const horizon = 30 * time.Minute
-
-// Limits of the options.
-const (
-	maxDays  = 60
-	minDwell = 2 * time.Hour
-	maxDwell = 14 * 24 * time.Hour
-	after    = 25 * time.Minute // how long the logs go on after the last deed
-)
-
-var taipei = time.FixedZone("Asia/Taipei", 8*3600)
-
-// fill sets defaults and refuses what cannot be played.
-func (o *Options) fill() error {
-	switch {
-	case o.Devices == 0:
-		o.Devices = 300
-	case o.Devices < city.Min || o.Devices > city.Max:
-		return fault.New(fault.Invalid, "devices %d: want %d to %d", o.Devices, city.Min, city.Max)
-	}
-	if o.Days < 0 || o.Days > maxDays {
-		return fault.New(fault.Invalid, "days %d: want 0 to %d", o.Days, maxDays)
-	}
-	if o.Begin.IsZero() {
-		o.Begin = time.Date(2026, 3, 11, 0, 0, 0, 0, taipei)
-	}
-	if o.Days == 0 {
-		o.Days = 2
-	}
-	if o.Attack.IsZero() {
-		y, m, d := o.Begin.In(taipei).Date()
-		o.Attack = time.Date(y, m, d+o.Days, 18, 50, 0, 0, taipei).Add(time.Duration(o.Seed%1301) * time.Second)
-	}
-	if o.Attack.Before(o.Begin) {
-		return fault.New(fault.Invalid, "attack %s comes before the logs begin", o.Attack.Format(time.RFC3339))
-	}
-	if o.Dwell == 0 {
-		o.Dwell = 6*time.Hour + 30*time.Minute
-	}
-	if o.Dwell < minDwell || o.Dwell > maxDwell {
-		return fault.New(fault.Invalid, "dwell %s: want %s to %s", o.Dwell, minDwell, maxDwell)
-	}
-	for _, l := range o.Loss {
-		switch l {
-		case LossController, LossEntry, LossCore, LossHorizon:
-		default:
-			return fault.New(fault.Invalid, "loss %q: want controller, entry, core or horizon", l)
-		}
-	}
-	if o.Rate == 0 {
-		o.Rate = 1
-	}
-	if o.Rate < 0.01 || o.Rate > 20 {
-		return fault.New(fault.Invalid, "rate %g: want 0.01 to 20", o.Rate)
-	}
-	return nil
 }
 
 // Play is one exercise, ready to be played any number of times with the same
@@ -126,81 +49,114 @@ type Play struct {
 	opt      Options
 	city     *city.City
 	truth    Truth
+	first    *city.Host // compromised
 	fell     map[*city.Host]time.Time
 	end      time.Time
 }
 
 // New prepares an exercise. The scenario is a name of Scenarios.
 func New(scenario string, opt Options) (*Play, error) {
-	if err := opt.fill(); err != nil {
-		return nil, err
-	}
 	for _, sc := range Scenarios() {
 		if sc.Name != scenario {
 			continue
 		}
+		if err := opt.fill(&sc); err != nil {
+			return nil, err
+		}
 		p := &Play{scenario: sc, opt: opt, city: city.New(opt.Seed, opt.Devices)}
+		if opt.Clock > 0 {
+			setClocks(p.city, opt.Seed, opt.Clock)
+		}
 		p.rehearse()
 		return p, nil
 	}
 	return nil, fault.New(fault.NotFound, "no exercise named %q", scenario)
 }
 
-// rehearse plays the script alone, to nobody, to learn the truth.
+// rehearse plays the script alone, to nobody, to learn the truth: once whole,
+// and once without what is lost.
 func (p *Play) rehearse() {
-	scene := act.New(p.city, func(logs.Record) {})
-	scene.Lost = p.lost()
-	g := newStage(scene, p.opt, p.scenario.play)
-	for _, b := range g.beats {
-		b.do(b.at)
+	g := p.perform()
+	p.end, p.fell = g.end.Add(after).Truncate(time.Second), g.fell
+	p.first = p.city.HostAt(g.truth.Entry.Addr)
+	if p.lost() != nil {
+		g = p.perform()
 	}
-	g.finish()
-	p.end = g.end.Add(after).Truncate(time.Second)
-	p.truth, p.fell = *g.truth, g.fell
+	g.finish(&p.opt)
+	p.truth = *g.truth
 	if p.opt.NoAttack {
 		innocent := append(p.truth.Innocent, p.truth.Isolate...)
 		p.truth, p.fell = Truth{Seed: p.opt.Seed, Innocent: innocent}, nil
 	}
-	p.truth.Scenario, p.truth.Begin, p.truth.End = p.scenario.Name, p.opt.Begin.UTC(), p.end.UTC()
-	if slices.Contains(p.opt.Loss, LossHorizon) {
-		p.truth.Begin = p.opt.Attack.Add(horizon).UTC()
+	o := &p.opt
+	p.truth.Scenario, p.truth.End, p.truth.Clocks = p.scenario.Name, p.end.UTC(), clocks(p.city)
+	p.truth.Knobs = TruthKnobs{o.Devices, o.Days, o.Dwell, o.Rate, o.Stealth, o.Loss, o.Clock, o.Sample, o.CGNAT}
+	p.truth.Begin = p.opt.Begin.UTC()
+	if from := p.horizon(); from.After(p.opt.Begin) {
+		p.truth.Begin = from.UTC()
 	}
+}
+
+func (p *Play) perform() *stage {
+	scene := p.scene(func(logs.Record) {})
+	scene.Witness = true
+	g := newStage(scene, p.opt, p.scenario.play)
+	for _, b := range g.beats {
+		b.do(b.at)
+	}
+	return g
+}
+
+// scene is a stage with the sensors that the options leave.
+func (p *Play) scene(out func(logs.Record)) *act.Scene {
+	s := act.New(p.city, out)
+	s.Sample, s.NAT = p.opt.Sample, p.opt.CGNAT
+	if p.first != nil { // not in the first rehearsal
+		s.Lost = p.lost()
+	}
+	return s
+}
+
+// horizon is when the logs that are left begin; zero when nothing was cut off.
+func (p *Play) horizon() time.Time {
+	var from time.Time
+	if p.opt.lost(LossHorizon) {
+		from = p.opt.Attack.Add(horizon)
+	}
+	if at := p.end.Add(-kept); p.opt.lost(LossThreeDays) && at.After(from) {
+		from = at
+	}
+	return from
 }
 
 // lost says which records the options take away, nil for none.
 func (p *Play) lost() func(*logs.Record) bool {
-	if len(p.opt.Loss) == 0 {
+	if len(p.opt.Loss) == 0 && p.opt.Sample == 0 {
 		return nil
 	}
-	first := p.city.Srv.Portal
-	if p.scenario.Name == "hospital" {
-		_, first = weakness(p.city, p.opt.Seed)
-	}
-	wiped := map[*logs.Source]bool{}
-	for _, l := range p.opt.Loss {
-		switch l {
-		case LossController:
-			for _, d := range []*city.Domain{p.city.Bureau.Domain, p.city.Hospital.Domain} {
-				for _, h := range d.DCs {
-					wiped[h.Logs] = true
-				}
+	gone := map[*logs.Source]bool{}
+	if p.opt.lost(LossController) {
+		for _, d := range []*city.Domain{p.city.Bureau.Domain, p.city.Hospital.Domain} {
+			for _, h := range d.DCs {
+				gone[h.Logs] = true
 			}
-		case LossEntry:
-			wiped[first.Logs] = true
-		case LossCore:
-			wiped[p.city.Core] = true
 		}
 	}
-	var from time.Time
-	if slices.Contains(p.opt.Loss, LossHorizon) {
-		from = p.opt.Attack.Add(horizon)
+	if p.opt.lost(LossEntry) {
+		gone[p.first.Logs] = true
 	}
-	return func(r *logs.Record) bool { return wiped[r.Source] || r.Write.Before(from) }
+	if p.opt.lost(LossCore) {
+		gone[p.city.Flows] = true
+	}
+	if p.opt.lost(LossCore) || p.opt.Sample > 0 {
+		gone[p.city.Core] = true
+	}
+	from := p.horizon()
+	return func(r *logs.Record) bool { return gone[r.Source] || r.Write.Before(from) }
 }
 
-// Truth returns what happens. Times are those of the records: of each move and
-// step the earliest stamp that any sensor wrote, by that sensor's clock. What no
-// sensor recorded is not in it.
+// Truth returns what happens. Times are true times: of each move and step the
+// earliest moment that any sensor recorded, its clock set right.
 func (p *Play) Truth() Truth { return p.truth }
 
 // Options returns the options with defaults filled in.
@@ -215,7 +171,7 @@ type Line struct {
 	Time      time.Time // when the source sends it; lines come in this order
 	Source    string    // registered sender: collector, firewall, sensor
 	Agency    string    // code of the agency that owns the source
-	Format    string    // decoder: jsonl, zeek, eve, syslog
+	Format    string    // decoder: jsonl (Windows, sampled flows), zeek, eve, syslog
 	Transport string    // http or syslog
 	Bytes     []byte    // without line end; valid until yield returns
 }
@@ -233,6 +189,8 @@ func (p *Play) Lines(ctx context.Context, yield func(Line) error) error {
 			l.Format = "zeek"
 		case logs.Suricata:
 			l.Format = "eve"
+		case logs.Syslog:
+			l.Format, l.Transport = "syslog", "syslog"
 		}
 		return yield(l)
 	})
@@ -249,7 +207,7 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 	p.city.Forget()
 	var out pending
 	var now time.Time
-	scene := act.New(p.city, func(r logs.Record) {
+	scene := p.scene(func(r logs.Record) {
 		if r.Write.Before(now) {
 			r.Write = now
 		}
@@ -262,7 +220,6 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 		}
 	}
 	_, serviced := weakness(p.city, p.opt.Seed)
-	scene.Lost = p.lost()
 	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: serviced, Down: p.down}
 	for _, a := range plan.Actors() {
 		add(a.Next, a.Do)

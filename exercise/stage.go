@@ -18,17 +18,19 @@ import (
 // each. The same seed gives the same moments and the same deeds, so a script
 // can be laid out twice: once to learn the truth, once to be played.
 type stage struct {
-	s     *act.Scene
-	c     *city.City
-	seed  uint64
-	r     *rand.Rand // for the layout
-	begin time.Time  // first compromise, before jitter
-	dwell time.Duration
-	end   time.Time // of the last deed
-	truth *Truth
-	beats []beat
-	now   time.Time                // true time of the deed being done
-	fell  map[*city.Host]time.Time // when a host stops doing its work: encrypted, or its service destroyed
+	s       *act.Scene
+	c       *city.City
+	seed    uint64
+	r       *rand.Rand // for the layout
+	begin   time.Time  // first compromise, before jitter
+	dwell   time.Duration
+	opt     *Options
+	end     time.Time // of the last deed
+	truth   *Truth
+	beats   []beat
+	now     time.Time                // true time of the deed being done
+	relayed map[netip.Addr]bool      // outside addresses that are relays of a remote-management tool
+	fell    map[*city.Host]time.Time // when a host stops doing its work: encrypted, or its service destroyed
 }
 
 // beat is one deed.
@@ -40,8 +42,8 @@ type beat struct {
 // newStage lays out a script on a scene.
 func newStage(s *act.Scene, opt Options, play func(*stage)) *stage {
 	g := &stage{
-		s: s, c: s.City, seed: opt.Seed, r: rand.New(rand.NewPCG(opt.Seed, 0xa77ac4)), begin: opt.Attack, dwell: opt.Dwell,
-		truth: &Truth{Seed: opt.Seed}, fell: map[*city.Host]time.Time{},
+		s: s, c: s.City, opt: &opt, seed: opt.Seed, r: rand.New(rand.NewPCG(opt.Seed, 0xa77ac4)), begin: opt.Attack, dwell: opt.Dwell,
+		truth: &Truth{Seed: opt.Seed}, relayed: map[netip.Addr]bool{}, fell: map[*city.Host]time.Time{},
 	}
 	play(g)
 	slices.SortStableFunc(g.beats, func(a, b beat) int { return a.at.Compare(b.at) })
@@ -67,34 +69,61 @@ func (g *stage) when(share float64) time.Time {
 	return g.begin.Add(time.Duration((share + (g.r.Float64()-0.5)*0.016) * float64(g.dwell)))
 }
 
-// hop notes a move, if any sensor recorded it.
-func (g *stage) hop(t time.Time, src, dst act.End, port uint16, user *city.Account, kind, technique string) {
-	if t.IsZero() {
-		return
-	}
-	h := TruthHop{Time: t, Src: src.Key(), SrcAddr: src.Addr, Dst: dst.Key(), DstAddr: dst.Addr, DstPort: port, Kind: kind, Technique: technique}
+// hop notes a move. One of which no record is left goes to what is lost.
+func (g *stage) hop(seen act.Seen, src, dst act.End, port uint16, user *city.Account, kind, technique string) {
+	h := TruthHop{Time: seen.At, Src: src.Key(), SrcAddr: src.Addr, SrcPort: seen.Port, Dst: dst.Key(), DstAddr: dst.Addr, DstPort: port, Kind: kind, Technique: technique, Seen: sightings(seen)}
 	if user != nil {
 		h.User = user.String()
 	}
-	for _, x := range g.truth.Hops { // the first connection of a kind between two ends is the move
-		if x.Src == h.Src && x.Dst == h.Dst && x.Kind == h.Kind {
-			return
+	same := func(x TruthHop) bool { return x.Src == h.Src && x.Dst == h.Dst && x.Kind == h.Kind }
+	if slices.ContainsFunc(g.truth.Hops, same) { // the first connection of a kind between two ends is the move
+		return
+	}
+	lost := slices.IndexFunc(g.truth.Lost, same)
+	switch {
+	case !seen.IsZero():
+		g.truth.Hops = append(g.truth.Hops, h)
+		if lost >= 0 { // a later connection of the same move is on record
+			g.truth.Lost = slices.Delete(g.truth.Lost, lost, lost+1)
+		}
+	case lost < 0:
+		h.Time = g.now.UTC()
+		g.truth.Lost = append(g.truth.Lost, h)
+	}
+}
+
+// sightings names who has it on record, each sensor or machine once.
+func sightings(seen act.Seen) []TruthSeen {
+	var out []TruthSeen
+	for _, b := range seen.By {
+		s := TruthSeen{Source: b.Source.Name, Computer: b.Source.Computer, Stamp: b.Stamp}
+		if !slices.ContainsFunc(out, func(x TruthSeen) bool { return x.Source == s.Source && x.Computer == s.Computer }) {
+			out = append(out, s)
 		}
 	}
-	g.truth.Hops = append(g.truth.Hops, h)
+	return out
 }
 
 // step notes a step on a host, if it was recorded.
-func (g *stage) step(t time.Time, h *city.Host, step, technique string) {
-	if t.IsZero() {
+func (g *stage) step(seen act.Seen, h *city.Host, step, technique string) {
+	if seen.IsZero() {
 		return
 	}
-	g.truth.Steps = append(g.truth.Steps, TruthStep{Time: t, Host: h.Key(), Step: step, Technique: technique})
+	g.truth.Steps = append(g.truth.Steps, TruthStep{Time: seen.At, Host: h.Key(), Step: step, Technique: technique, Seen: sightings(seen)})
 }
 
-// own notes that a host is in the intruder's hands from t on. It is so even
+// anchor notes that the encryption of a host begins.
+func (g *stage) anchor(seen act.Seen, h *city.Host) {
+	g.step(seen, h, "encryption", "T1486")
+	if !seen.IsZero() {
+		g.truth.Anchors = append(g.truth.Anchors, seen.At)
+	}
+}
+
+// own notes that a host is in the intruder's hands from then on. It is so even
 // when no record of the moment is left: then from the true time.
-func (g *stage) own(t time.Time, h *city.Host) {
+func (g *stage) own(seen act.Seen, h *city.Host) {
+	t := seen.At
 	if t.IsZero() {
 		t = g.now.UTC()
 	}
@@ -107,10 +136,11 @@ func (g *stage) own(t time.Time, h *city.Host) {
 }
 
 // entry notes the way in. Time is the moment of the first host, as in own.
-func (g *stage) entry(seen time.Time, e TruthEntry) {
-	if e.Time = seen; seen.IsZero() {
+func (g *stage) entry(seen act.Seen, e TruthEntry) {
+	if e.Time = seen.At; seen.IsZero() {
 		e.Time = g.now.UTC()
 	}
+	e.Seen = sightings(seen)
 	g.truth.Entry = e
 }
 
@@ -126,38 +156,6 @@ func (g *stage) suspect(a netip.Addr) {
 	if !slices.Contains(g.truth.Suspicious, a) {
 		g.truth.Suspicious = append(g.truth.Suspicious, a)
 	}
-}
-
-// finish puts the truth in order once every deed is done.
-func (g *stage) finish() {
-	t := g.truth
-	slices.SortStableFunc(t.Hops, func(a, b TruthHop) int { return a.Time.Compare(b.Time) })
-	slices.SortStableFunc(t.Steps, func(a, b TruthStep) int { return a.Time.Compare(b.Time) })
-	slices.SortStableFunc(t.Hosts, func(a, b TruthHost) int { return a.First.Compare(b.First) })
-	slices.SortFunc(t.Anchors, time.Time.Compare)
-	for _, h := range t.Hosts {
-		t.Isolate = append(t.Isolate, h.Host)
-	}
-	for _, h := range g.innocent() {
-		if !slices.Contains(t.Isolate, h.Key()) {
-			t.Innocent = append(t.Innocent, h.Key())
-		}
-	}
-}
-
-// innocent lists machines whose work looks like an intruder's.
-func (g *stage) innocent() []*city.Host {
-	c := g.c
-	out := []*city.Host{
-		c.Srv.Deploy, c.Srv.Scanner, c.Srv.Monitor, c.Srv.Patch, c.Srv.Proxy, c.Srv.Public, c.Srv.Mail, c.Bureau.Jump, c.Hospital.Jump, c.Bureau.Backup, c.Hospital.Backup,
-		c.Bureau.File, c.Bureau.Domain.DCs[0], c.Bureau.Domain.DCs[1], c.Hospital.Domain.DCs[1],
-	}
-	for _, d := range []*city.Domain{c.Bureau.Domain, c.Hospital.Domain} {
-		for _, a := range d.Admins {
-			out = append(out, a.Home)
-		}
-	}
-	return out
 }
 
 // outsider draws an address of the documentation ranges that no web site has.

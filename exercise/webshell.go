@@ -58,7 +58,7 @@ func webshell(g *stage) {
 		}
 	})
 	g.at(g.begin.Add(-22*time.Minute), func(r *rand.Rand, t time.Time) {
-		var seen time.Time
+		var seen act.Seen
 		for i := range 150 {
 			q := web(prober)
 			q.URI, q.Status, q.Agent = "/portal/"+guesses[r.IntN(len(guesses))]+guessTails[i%len(guessTails)], 404, "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1)"
@@ -117,7 +117,7 @@ func webshell(g *stage) {
 		s.File(r, t.Add(200*time.Millisecond), w3wp, `C:\Windows\Temp\pf.exe`)
 		cmd, _ := s.Start(r, t.Add(900*time.Millisecond), pool, w3wp, act.Cmd, `"cmd.exe" /c C:\Windows\Temp\pf.exe -i -c cmd.exe`)
 		potato, _ := s.Start(r, t.Add(950*time.Millisecond), pool, cmd, `C:\Windows\Temp\pf.exe`, `C:\Windows\Temp\pf.exe -i -c cmd.exe`)
-		var seen time.Time
+		var seen act.Seen
 		shell, seen = s.Start(r, t.Add(1800*time.Millisecond), sys, potato, act.Cmd, `cmd.exe`)
 		g.step(seen, portal, "privilege", "T1134.001")
 		s.Start(r, t.Add(6*time.Second), sys, shell, `C:\Windows\System32\whoami.exe`, "whoami")
@@ -127,7 +127,7 @@ func webshell(g *stage) {
 	called := g.when(0.14)
 	g.at(called.Add(-15*time.Second), func(r *rand.Rand, t time.Time) {
 		s.File(r, t, shell, implant)
-		var seen time.Time
+		var seen act.Seen
 		agent, seen = s.Start(r, t.Add(3*time.Second), sys, shell, implant, implant)
 		g.step(seen, portal, "execution", "T1105")
 	})
@@ -139,7 +139,7 @@ func webshell(g *stage) {
 	var onFS act.Proc
 	thief := act.Remote{Account: stolen, Src: act.On(portal), Dst: fs, By: act.Actor{Account: &city.Account{Domain: c.Bureau.Domain, Name: portal.Name + "$", SID: "S-1-5-18"}, Host: portal, Logon: "0x3e7"}}
 	g.at(g.when(0.42), func(r *rand.Rand, t time.Time) {
-		var seen time.Time
+		var seen act.Seen
 		onFS, seen = s.RemoteService(r, t, thief, "NetSetupHlp", "nshlp.exe", "", 2_100_000)
 		g.hop(seen, act.On(portal), act.On(fs), 445, stolen, "service", "T1569.002")
 		g.own(seen, fs)
@@ -155,7 +155,7 @@ func webshell(g *stage) {
 	g.at(wiped, func(r *rand.Rand, t time.Time) {
 		m := from
 		m.Dst, m.For = bak, 4*time.Minute
-		var seen time.Time
+		var seen act.Seen
 		onBak, seen = g.wipeBackup(r, t, m)
 		g.hop(seen, act.On(fs), act.On(bak), 5985, stolen, "winrm", "T1021.006")
 		g.own(seen, bak)
@@ -170,7 +170,7 @@ func webshell(g *stage) {
 		g.at(onward.Add(time.Duration(i)*90*time.Second), func(r *rand.Rand, t time.Time) {
 			m := from
 			m.Dst = h
-			var seen time.Time
+			var seen act.Seen
 			if i < 2 {
 				var cmd act.Proc
 				cmd, seen = s.RemoteWMI(r, t, m, `cmd.exe /c copy \\DIB-FS01\public\.t\nshlp.exe C:\Windows\Temp\nshlp.exe & C:\Windows\Temp\nshlp.exe`)

@@ -26,7 +26,7 @@ func privileged(a *city.Account) bool { return a.Kind == city.Admin || a.Kind ==
 
 // TicketGranting is the first Kerberos request of a session: 4768 at the
 // domain controller, and Zeek where the request crosses networks.
-func (s *Scene) TicketGranting(r *rand.Rand, t time.Time, a *city.Account, from *city.Host) time.Time {
+func (s *Scene) TicketGranting(r *rand.Rand, t time.Time, a *city.Account, from *city.Host) Seen {
 	d := dc(a.Domain, from.Name)
 	c := s.kerberos(r, t, a, from, d, "AS", "krbtgt/"+a.Domain.DNS)
 	return s.windows(r, ms(t, 3), d, logs.TicketGranting, "TargetUserName", a.Name, "TargetDomainName", a.Domain.NetBIOS, "TargetSid", a.SID,
@@ -58,7 +58,7 @@ func upper(s string) string {
 
 // Ticket is a request for a service ticket: 4769 at the domain controller of
 // the service, and Zeek.
-func (s *Scene) Ticket(r *rand.Rand, t time.Time, a *city.Account, from, to *city.Host, class string) time.Time {
+func (s *Scene) Ticket(r *rand.Rand, t time.Time, a *city.Account, from, to *city.Host, class string) Seen {
 	d := dc(to.Agency.Domain, from.Name)
 	c := s.kerberos(r, t, a, from, d, "TGS", class+"/"+to.FQDN())
 	return s.windows(r, ms(t, 3), d, logs.ServiceTicket, "TargetUserName", a.Name+"@"+upper(a.Domain.DNS), "TargetDomainName", upper(a.Domain.DNS),
@@ -66,7 +66,7 @@ func (s *Scene) Ticket(r *rand.Rand, t time.Time, a *city.Account, from, to *cit
 }
 
 // logon is a 4624 at dst and, for privileged accounts, its 4672.
-func (s *Scene) logon(r *rand.Rand, t time.Time, dst *city.Host, a *city.Account, typ int, c *Conn, station string) (Actor, time.Time) {
+func (s *Scene) logon(r *rand.Rand, t time.Time, dst *city.Host, a *city.Account, typ int, c *Conn, station string) (Actor, Seen) {
 	who := Actor{Account: a, Host: dst, Logon: logonID(r)}
 	pairs := []string{
 		"TargetUserSid", a.SID, "TargetUserName", a.Name, "TargetDomainName", a.Domain.NetBIOS, "TargetLogonId", who.Logon, "LogonType", itoa(typ),
@@ -169,8 +169,8 @@ func (s *Scene) authenticate(r *rand.Rand, t time.Time, m *Remote, class string)
 
 // RDP is a remote desktop session. It returns who then sits on dst, and the
 // earliest stamp.
-func (s *Scene) RDP(r *rand.Rand, t time.Time, m Remote) (Actor, time.Time) {
-	var f first
+func (s *Scene) RDP(r *rand.Rand, t time.Time, m Remote) (Actor, Seen) {
+	var f Seen
 	c := Conn{Src: m.Src, Dst: On(m.Dst), Port: 3389, Service: "ssl,rdp", App: "rdp", Out: 400_000 + r.Int64N(3_000_000), In: 4_000_000 + r.Int64N(60_000_000), For: m.For}
 	if m.By.Account != nil && m.Src.Host != nil {
 		p, _ := s.Start(r, t, m.By, Running(m.By, Explorer), Mstsc, `"C:\Windows\System32\mstsc.exe" /v:`+m.Dst.Name)
@@ -193,7 +193,7 @@ func (s *Scene) RDP(r *rand.Rand, t time.Time, m Remote) (Actor, time.Time) {
 	s.Start(r, ms(t, 2500), who, Running(who, `C:\Windows\System32\userinit.exe`), Explorer, Explorer)
 	s.session(r, t.Add(m.For), who, logs.SessionEnd)
 	s.Logoff(r, ms(t.Add(m.For), 40), who, 10)
-	return who, f.t
+	return who, f
 }
 
 func (s *Scene) session(r *rand.Rand, t time.Time, who Actor, sc *logs.Schema, pairs ...string) {

@@ -4,6 +4,7 @@
 package act
 
 import (
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -29,8 +30,10 @@ type Conn struct {
 	Name     string // of the destination as the client knows it
 	Cert     string // Zeek's verdict on the certificate; "" when TLS 1.3 hides it
 
-	uid  string
-	flow uint64
+	uid   string
+	flow  uint64
+	outer netip.Addr // address and port by which the outside knows the source
+	port  uint16
 }
 
 // established reports whether data went both ways.
@@ -84,7 +87,7 @@ func (s *Scene) zone(a netip.Addr) place {
 
 // Connect makes a connection and returns it with its ports and ids, and the
 // earliest stamp of a record of it; zero when nobody saw it.
-func (s *Scene) Connect(r *rand.Rand, t time.Time, c Conn) (Conn, time.Time) {
+func (s *Scene) Connect(r *rand.Rand, t time.Time, c Conn) (Conn, Seen) {
 	if c.SrcPort == 0 {
 		c.SrcPort = uint16(49200 + r.IntN(16000))
 	}
@@ -102,23 +105,31 @@ func (s *Scene) Connect(r *rand.Rand, t time.Time, c Conn) (Conn, time.Time) {
 	}
 	c.uid, c.flow = uid(r), r.Uint64N(1<<50)
 	v := s.route(c.Src.Addr, c.Dst.Addr)
-	var f first
+	var f Seen
 	if c.By != nil {
 		f.see(s.sysmonConnect(r, t, &c))
 	}
+	if v.edge && v.perimeter && s.NAT {
+		s.hide(&c)
+	}
 	if v.core && !(c.Denied && !s.City.Ours(c.Src.Addr)) {
-		f.see(s.zeekConn(t, &c))
+		if s.Sample > 0 {
+			f.see(s.sampled(t, &c))
+		} else {
+			f.see(s.zeekConn(t, &c))
+		}
 	}
 	if v.perimeter && !c.Denied {
 		f.see(s.eveFlow(r, t, &c))
 	}
 	if v.wall {
-		s.traffic(r, t, &c, s.City.HospitalWall)
+		f.see(s.traffic(r, t, &c, s.City.HospitalWall))
 	}
 	if v.edge {
-		s.traffic(r, t, &c, s.City.Edge)
+		f.see(s.traffic(r, t, &c, s.City.Edge))
 	}
-	return c, f.t
+	f.Port = c.SrcPort
+	return c, f
 }
 
 // packets estimates the packets of a payload.
@@ -135,7 +146,7 @@ func packets(n int64, c *Conn) int64 {
 	return 4 + n/1100
 }
 
-func (s *Scene) zeekConn(t time.Time, c *Conn) time.Time {
+func (s *Scene) zeekConn(t time.Time, c *Conn) Seen {
 	proto, _, _ := c.proto()
 	p, q := packets(c.Out, c), packets(c.In, c)
 	history, dur := "ShADadFf", c.For
@@ -176,7 +187,7 @@ func boolean(b bool) string {
 
 // eveFlow writes Suricata's flow record, whose timestamp is that of writing, and
 // returns the start that stands in it.
-func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) time.Time {
+func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) Seen {
 	_, _, proto := c.proto()
 	end := t.Add(c.For)
 	at := end.Add(between(r, 2*time.Second, 30*time.Second))
@@ -189,15 +200,19 @@ func (s *Scene) eveFlow(r *rand.Rand, t time.Time, c *Conn) time.Time {
 	written := s.emit(logs.New(s.City.Perimeter, logs.EveFlow, at, append(s.eveHead(c, proto), "app_proto", c.App,
 		"flow.pkts_toserver", itoa(p), "flow.pkts_toclient", itoa(q), "flow.bytes_toserver", itoa(c.Out+p*54), "flow.bytes_toclient", itoa(c.In+q*54),
 		"flow.start", eveTime(t.Add(o)), "flow.end", eveTime(end.Add(o)), "flow.age", itoa(int64(c.For/time.Second)), "flow.state", state, "flow.reason", reason)...))
-	if written.IsZero() {
-		return written
+	if written.IsZero() || c.outer.IsValid() { // behind the pool the record names nobody
+		return Seen{}
 	}
-	return t.Add(o).UTC().Truncate(time.Microsecond)
+	return s.seen(s.City.Perimeter, t.Add(o).UTC().Truncate(time.Microsecond))
 }
 
 func (s *Scene) eveHead(c *Conn, proto string) []string {
+	src, port := c.Src.Addr, c.SrcPort
+	if c.outer.IsValid() {
+		src, port = c.outer, c.port
+	}
 	return []string{
-		"flow_id", itoa(int64(c.flow)), "src_ip", c.Src.Addr.String(), "src_port", itoa(c.SrcPort), "dest_ip", c.Dst.Addr.String(), "dest_port", itoa(c.Port),
+		"flow_id", itoa(int64(c.flow)), "src_ip", src.String(), "src_port", itoa(port), "dest_ip", c.Dst.Addr.String(), "dest_port", itoa(c.Port),
 		"proto", proto,
 	}
 }
@@ -218,8 +233,8 @@ func (s *Scene) Alert(t time.Time, c Conn, id int, severity int, signature, cate
 }
 
 // traffic writes a firewall's traffic record; it is made when the session
-// ends, and its time is that end.
-func (s *Scene) traffic(r *rand.Rand, t time.Time, c *Conn, wall *logs.Source) {
+// ends, and its time is that end. The session began at t.
+func (s *Scene) traffic(r *rand.Rand, t time.Time, c *Conn, wall *logs.Source) Seen {
 	_, proto, _ := c.proto()
 	action, policy, dur := "close", "12", c.For
 	switch {
@@ -257,9 +272,88 @@ func (s *Scene) traffic(r *rand.Rand, t time.Time, c *Conn, wall *logs.Source) {
 			rec.Set("trandisp", "snat")
 			rec.Set("transip", "192.0.2.61")
 			rec.Set("transport", itoa(c.SrcPort))
+			if c.outer.IsValid() {
+				rec.Set("transip", c.outer.String())
+				rec.Set("transport", itoa(c.port))
+			}
 		}
 	}
-	s.emit(rec)
+	v := s.emit(rec)
+	if !v.IsZero() {
+		v.At = t
+	}
+	return v
+}
+
+// hide gives a connection from the inner networks an address of the firewall's
+// pool and another port.
+func (s *Scene) hide(c *Conn) {
+	if z := s.zone(c.Src.Addr).zone; z == asset.ZoneExternal || z == asset.ZoneDMZ {
+		return
+	}
+	c.outer = netip.AddrFrom4([4]byte{192, 0, 2, byte(56 + c.flow%4)})
+	c.port = uint16(5117 + c.flow>>8%60000)
+}
+
+// sampled writes what a switch that looks at one packet in s.Sample exports of
+// a connection: a record for each direction of which it caught any.
+func (s *Scene) sampled(t time.Time, c *Conn) Seen {
+	var f Seen
+	r := rand.New(rand.NewPCG(c.flow, 0x5a3b1e))
+	p, q := packets(c.Out, c), packets(c.In, c)
+	if !c.established() {
+		p = 1
+		if c.State == "REJ" {
+			q = 1
+		}
+	}
+	_, number, _ := c.proto()
+	name, _, _ := c.proto()
+	export := func(src, dst netip.Addr, sport, dport uint16, packets, bytes int64) {
+		n := caught(r, packets, s.Sample)
+		if n == 0 {
+			return
+		}
+		size := int64(40)
+		if packets > 0 {
+			size += bytes / packets
+		}
+		from := t.Add(time.Duration(r.Float64() * float64(c.For) / float64(n+1))) // first and last packet that was caught
+		to := t.Add(c.For - time.Duration(r.Float64()*float64(c.For)/float64(n+1)))
+		if n == 1 {
+			to = from
+		}
+		o := s.City.Flows.Offset
+		const stamp = "2006-01-02T15:04:05.000Z"
+		rec := logs.New(s.City.Flows, logs.Flow, to.Add(between(r, time.Second, 15*time.Second)), "src", src.String(), "dst", dst.String(), "sport", itoa(sport), "dport", itoa(dport), "proto", number, "transport", name,
+			"octets", itoa(n*size), "packets", itoa(n), "interval", itoa(s.Sample), "start", from.Add(o).UTC().Format(stamp), "end", to.Add(o).UTC().Format(stamp))
+		if c.UDP {
+			rec.Set("flags", "0")
+		}
+		v := s.emit(rec)
+		if !v.IsZero() {
+			v.At = from
+		}
+		f.see(v)
+	}
+	export(c.Src.Addr, c.Dst.Addr, c.SrcPort, c.Port, p, c.Out)
+	export(c.Dst.Addr, c.Src.Addr, c.Port, c.SrcPort, q, c.In)
+	return f
+}
+
+// caught draws how many of n packets are the one in rate that is looked at.
+func caught(r *rand.Rand, n int64, rate int) int64 {
+	mean := float64(n) / float64(rate)
+	if n > 1000 { // close enough to normal
+		return max(0, int64(mean+r.NormFloat64()*math.Sqrt(mean)+0.5))
+	}
+	k := int64(0)
+	for range n {
+		if r.IntN(rate) == 0 {
+			k++
+		}
+	}
+	return k
 }
 
 // port names the interface of a firewall towards an address.
@@ -298,10 +392,10 @@ func fortiService(c *Conn) string {
 	return p + "/" + itoa(c.Port)
 }
 
-func (s *Scene) sysmonConnect(r *rand.Rand, t time.Time, c *Conn) time.Time {
+func (s *Scene) sysmonConnect(r *rand.Rand, t time.Time, c *Conn) Seen {
 	h := c.Src.Host
 	if h == nil {
-		return time.Time{}
+		return Seen{}
 	}
 	name := c.Name
 	if name == "" {

@@ -28,13 +28,13 @@ func (p Policy) DN() string {
 // EditPolicy is an edit of a policy on a domain controller by somebody logged
 // on there or elsewhere: 5136 for each attribute, the file in SYSVOL as Sysmon
 // 11 and 5145.
-func (s *Scene) EditPolicy(r *rand.Rand, t time.Time, who Actor, dst *city.Host, p Policy, file, extensions string) time.Time {
+func (s *Scene) EditPolicy(r *rand.Rand, t time.Time, who Actor, dst *city.Host, p Policy, file, extensions string) Seen {
 	at := who
 	at.Host = dst // the directory's view of the editor: a session on the controller
 	if who.Host != dst {
 		at.Logon = logonID(r)
 	}
-	var f first
+	var f Seen
 	op, object := guid(r), guid(r)
 	change := func(d int, attribute, syntax, value, kind string) {
 		f.see(s.windows(r, ms(t, d), dst, logs.ObjectModified, append(subject(at), "OpCorrelationID", op, "DSName", p.Domain.DNS, "ObjectDN", p.DN(), "ObjectGUID", object,
@@ -55,7 +55,7 @@ func (s *Scene) EditPolicy(r *rand.Rand, t time.Time, who Actor, dst *city.Host,
 	}
 	change(2, "versionNumber", "2.5.5.9", itoa(p.Version), removed)
 	change(3, "versionNumber", "2.5.5.9", itoa(p.Version+1), added)
-	return f.t
+	return f
 }
 
 // Refresh is a machine reading its group policy: the machine account's logon
@@ -69,7 +69,7 @@ func (s *Scene) Refresh(r *rand.Rand, t time.Time, h *city.Host, files ...string
 }
 
 // ImmediateTask is a scheduled task that policy puts on a machine: 4698, 106.
-func (s *Scene) ImmediateTask(r *rand.Rand, t time.Time, h *city.Host, name, command, arguments, author string) time.Time {
+func (s *Scene) ImmediateTask(r *rand.Rand, t time.Time, h *city.Host, name, command, arguments, author string) Seen {
 	content := fmt.Sprintf(`<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.3" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo><Author>%s</Author></RegistrationInfo>
@@ -77,10 +77,10 @@ func (s *Scene) ImmediateTask(r *rand.Rand, t time.Time, h *city.Host, name, com
   <Settings><Hidden>true</Hidden><StartWhenAvailable>true</StartWhenAvailable></Settings>
   <Actions Context="Author"><Exec><Command>%s</Command><Arguments>%s</Arguments></Exec></Actions>
 </Task>`, author, command, arguments)
-	var f first
+	var f Seen
 	f.see(s.windows(r, t, h, logs.TaskCreated, append(subject(System(h)), "TaskName", `\`+name, "TaskContent", content)...))
 	f.see(s.windows(r, ms(t, 6), h, logs.TaskLogged, "TaskName", `\`+name, "UserContext", `NT AUTHORITY\SYSTEM`))
-	return f.t
+	return f
 }
 
 // RunTask is the task starting its program: 200 and the process.

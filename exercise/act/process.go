@@ -53,7 +53,7 @@ const (
 )
 
 // Start runs a program. Where Sysmon runs it is a Sysmon 1 record, else a 4688.
-func (s *Scene) Start(r *rand.Rand, t time.Time, who Actor, parent Proc, image, command string) (Proc, time.Time) {
+func (s *Scene) Start(r *rand.Rand, t time.Time, who Actor, parent Proc, image, command string) (Proc, Seen) {
 	p := Proc{Actor: who, Image: image, Command: command, PID: 1000 + r.Uint32N(14000)*4}
 	p.GUID = logs.GUIDOf(uint64(hash(who.Host.Name))<<32|r.Uint64N(1<<32), r.Uint64())
 	if !who.Host.Sysmon {
@@ -76,7 +76,7 @@ func (s *Scene) Start(r *rand.Rand, t time.Time, who Actor, parent Proc, image, 
 		"ParentCommandLine", parent.Command, "ParentUser", parent.user())
 }
 
-func (s *Scene) processAudit(r *rand.Rand, t time.Time, p, parent *Proc) time.Time {
+func (s *Scene) processAudit(r *rand.Rand, t time.Time, p, parent *Proc) Seen {
 	return s.windows(r, t, p.Host, logs.ProcessCreated, append(subject(p.Actor),
 		"NewProcessId", hex(p.PID), "NewProcessName", p.Image, "ProcessId", hex(parent.PID), "CommandLine", p.Command, "ParentProcessName", parent.Image)...)
 }
@@ -92,43 +92,51 @@ func subject(a Actor) []string {
 }
 
 // File is a file created or overwritten, as Sysmon 11 reports it.
-func (s *Scene) File(r *rand.Rand, t time.Time, p Proc, path string) time.Time {
+func (s *Scene) File(r *rand.Rand, t time.Time, p Proc, path string) Seen {
 	return s.sysmon(r, t, p.Host, logs.SysmonFile, "ProcessGuid", p.GUID, "ProcessId", itoa(p.PID), "Image", p.Image, "TargetFilename", path,
-		"CreationUtcTime", logs.SysmonTime(t), "User", p.user())
+		"CreationUtcTime", s.local(p.Host, t), "User", p.user())
+}
+
+// local is a time by the clock of a machine, as Sysmon writes it.
+func (s *Scene) local(h *city.Host, t time.Time) string {
+	if h.Logs != nil {
+		t = t.Add(h.Logs.Offset)
+	}
+	return logs.SysmonTime(t)
 }
 
 // Delete is a file deleted, as Sysmon 26 reports it.
-func (s *Scene) Delete(r *rand.Rand, t time.Time, p Proc, path string) time.Time {
+func (s *Scene) Delete(r *rand.Rand, t time.Time, p Proc, path string) Seen {
 	return s.sysmon(r, t, p.Host, logs.SysmonDeleted, "ProcessGuid", p.GUID, "ProcessId", itoa(p.PID), "User", p.user(), "Image", p.Image,
 		"TargetFilename", path, "Hashes", s.hashesOf(path))
 }
 
 // Open is one process opening another with the given rights (Sysmon 10).
-func (s *Scene) Open(r *rand.Rand, t time.Time, p, target Proc, rights, trace string) time.Time {
+func (s *Scene) Open(r *rand.Rand, t time.Time, p, target Proc, rights, trace string) Seen {
 	return s.sysmon(r, t, p.Host, logs.SysmonAccess, "SourceProcessGUID", p.GUID, "SourceProcessId", itoa(p.PID), "SourceThreadId", itoa(1000+r.Uint32N(900)*4), "SourceImage", p.Image,
 		"TargetProcessGUID", target.GUID, "TargetProcessId", itoa(target.PID), "TargetImage", target.Image, "GrantedAccess", rights, "CallTrace", trace,
 		"SourceUser", p.user(), "TargetUser", target.user())
 }
 
 // End is the end of a process (Sysmon 5).
-func (s *Scene) End(r *rand.Rand, t time.Time, p Proc) time.Time {
+func (s *Scene) End(r *rand.Rand, t time.Time, p Proc) Seen {
 	return s.sysmon(r, t, p.Host, logs.SysmonEnd, "ProcessGuid", p.GUID, "ProcessId", itoa(p.PID), "Image", p.Image, "User", p.user())
 }
 
 // Driver is a kernel driver loaded (Sysmon 6).
-func (s *Scene) Driver(r *rand.Rand, t time.Time, h *city.Host, path, signer string) time.Time {
+func (s *Scene) Driver(r *rand.Rand, t time.Time, h *city.Host, path, signer string) Seen {
 	return s.sysmon(r, t, h, logs.SysmonDriver, "ImageLoaded", path, "Hashes", s.hashesOf(path), "Signature", signer)
 }
 
 // RegistryValue is a registry value set (Sysmon 13).
-func (s *Scene) RegistryValue(r *rand.Rand, t time.Time, p Proc, object, details string) time.Time {
+func (s *Scene) RegistryValue(r *rand.Rand, t time.Time, p Proc, object, details string) Seen {
 	return s.sysmon(r, t, p.Host, logs.SysmonValue, "ProcessGuid", p.GUID, "ProcessId", itoa(p.PID), "Image", p.Image, "TargetObject", object, "Details", details, "User", p.user())
 }
 
 // Script is a PowerShell script block (4104).
-func (s *Scene) Script(r *rand.Rand, t time.Time, p Proc, text string) time.Time {
+func (s *Scene) Script(r *rand.Rand, t time.Time, p Proc, text string) Seen {
 	if p.Host.Logs == nil {
-		return time.Time{}
+		return Seen{}
 	}
 	rec := s.event(r, t, p.Host, logs.ScriptBlock, "ScriptBlockText", text, "ScriptBlockId", strings.ToLower(strings.Trim(guid(r), "{}")))
 	rec.PID = p.PID
@@ -139,29 +147,29 @@ func (s *Scene) Script(r *rand.Rand, t time.Time, p Proc, text string) time.Time
 }
 
 // ServiceState is a service that started or stopped (7036).
-func (s *Scene) ServiceState(r *rand.Rand, t time.Time, h *city.Host, name, state string) time.Time {
+func (s *Scene) ServiceState(r *rand.Rand, t time.Time, h *city.Host, name, state string) Seen {
 	return s.windows(r, t, h, logs.ServiceState, "param1", name, "param2", state)
 }
 
 // DefenderOff is real-time protection switched off (5001).
-func (s *Scene) DefenderOff(r *rand.Rand, t time.Time, h *city.Host) time.Time {
+func (s *Scene) DefenderOff(r *rand.Rand, t time.Time, h *city.Host) Seen {
 	return s.windows(r, t, h, logs.DefenderOff)
 }
 
 // ClearLog is the audit log cleared (1102).
-func (s *Scene) ClearLog(r *rand.Rand, t time.Time, who Actor) time.Time {
+func (s *Scene) ClearLog(r *rand.Rand, t time.Time, who Actor) Seen {
 	return s.windows(r, t, who.Host, logs.LogCleared, subject(who)...)
 }
 
 // InstallService writes what the service manager and the audit say of a new
 // service.
-func (s *Scene) InstallService(r *rand.Rand, t time.Time, who Actor, name, image string, driver bool) time.Time {
+func (s *Scene) InstallService(r *rand.Rand, t time.Time, who Actor, name, image string, driver bool) Seen {
 	typ, code := "user mode service", "0x10"
 	account := "LocalSystem"
 	if driver {
 		typ, code, account = "kernel mode driver", "0x1", ""
 	}
-	var f first
+	var f Seen
 	if who.Host.Logs != nil {
 		rec := s.event(r, t, who.Host, logs.ServiceInstalled, "ServiceName", name, "ImagePath", image, "ServiceType", typ, "AccountName", account)
 		if rec.User = "S-1-5-18"; who.Account != nil {
@@ -170,7 +178,7 @@ func (s *Scene) InstallService(r *rand.Rand, t time.Time, who Actor, name, image
 		f.see(s.emit(rec))
 	}
 	f.see(s.windows(r, ms(t, 4), who.Host, logs.ServiceAdded, append(subject(who), "ServiceName", name, "ServiceFileName", image, "ServiceType", code)...))
-	return f.t
+	return f
 }
 
 // meta is what Sysmon reads from an image's version resource.

@@ -32,8 +32,8 @@ const lead = 50
 
 // smb opens the connection and the session that everything over port 445 rides
 // on.
-func (s *Scene) smb(r *rand.Rand, t time.Time, m *Remote, service string, out, in int64, known bool) (Conn, Actor, time.Time) {
-	var f first
+func (s *Scene) smb(r *rand.Rand, t time.Time, m *Remote, service string, out, in int64, known bool) (Conn, Actor, Seen) {
+	var f Seen
 	if !known {
 		s.authenticate(r, t, m, "cifs")
 	}
@@ -43,11 +43,11 @@ func (s *Scene) smb(r *rand.Rand, t time.Time, m *Remote, service string, out, i
 	who, at := s.logon(r, ms(t, 35), m.Dst, m.Account, 3, &c, m.Station)
 	f.see(at)
 	s.Logoff(r, t.Add(m.For), who, 3)
-	return c, who, f.t
+	return c, who, f
 }
 
 // SMB opens files on a share.
-func (s *Scene) SMB(r *rand.Rand, t time.Time, m Share) (Actor, time.Time) {
+func (s *Scene) SMB(r *rand.Rand, t time.Time, m Share) (Actor, Seen) {
 	if m.For == 0 {
 		m.For = between(r, 5*time.Second, 5*time.Minute)
 	}
@@ -56,7 +56,7 @@ func (s *Scene) SMB(r *rand.Rand, t time.Time, m Share) (Actor, time.Time) {
 		service = "gssapi,smb,ntlm"
 	}
 	c, who, at := s.smb(r, t, &m.Remote, service, m.Out, m.In, m.Known)
-	f, t := first{at}, ms(t, lead)
+	f, t := at, ms(t, lead)
 	s.mapping(&c, ms(t, 60), m.Dst, m.Share, "DISK")
 	f.see(s.share(r, ms(t, 70), who, &c, m.Share))
 	action := "SMB::FILE_OPEN"
@@ -73,7 +73,7 @@ func (s *Scene) SMB(r *rand.Rand, t time.Time, m Share) (Actor, time.Time) {
 			f.see(s.checked(r, ms(t, 5), who, &c, m.Share, name, m.Write))
 		}
 	}
-	return who, f.t
+	return who, f
 }
 
 func (s *Scene) core(c *Conn) bool { return s.route(c.Src.Addr, c.Dst.Addr).core }
@@ -85,7 +85,7 @@ func (s *Scene) mapping(c *Conn, t time.Time, dst *city.Host, share, typ string)
 }
 
 // share is a 5140.
-func (s *Scene) share(r *rand.Rand, t time.Time, who Actor, c *Conn, share string) time.Time {
+func (s *Scene) share(r *rand.Rand, t time.Time, who Actor, c *Conn, share string) Seen {
 	return s.windows(r, t, who.Host, logs.ShareOpened, append(subject(who), "IpAddress", c.Src.Addr.String(), "IpPort", itoa(c.SrcPort), "ShareName", `\\*\`+share, "ShareLocalPath", local(share))...)
 }
 
@@ -97,7 +97,7 @@ func local(share string) string {
 }
 
 // checked is a 5145.
-func (s *Scene) checked(r *rand.Rand, t time.Time, who Actor, c *Conn, share, name string, write bool) time.Time {
+func (s *Scene) checked(r *rand.Rand, t time.Time, who Actor, c *Conn, share, name string, write bool) Seen {
 	pairs := append(subject(who), "IpAddress", c.Src.Addr.String(), "IpPort", itoa(c.SrcPort), "ShareName", `\\*\`+share, "ShareLocalPath", local(share), "RelativeTargetName", name)
 	if write {
 		pairs = append(pairs, "AccessMask", "0x2", "AccessList", "%%4417\n\t\t\t\t")
@@ -118,12 +118,12 @@ func (s *Scene) rpc(c *Conn, t time.Time, pipe, endpoint string, operations ...s
 // RemoteService copies a program to ADMIN$ and runs it as a service, as
 // software distribution and intruders both do. It returns the service's
 // process.
-func (s *Scene) RemoteService(r *rand.Rand, t time.Time, m Remote, name, file, command string, size int64) (Proc, time.Time) {
+func (s *Scene) RemoteService(r *rand.Rand, t time.Time, m Remote, name, file, command string, size int64) (Proc, Seen) {
 	if m.For == 0 {
 		m.For = between(r, 20*time.Second, 2*time.Minute)
 	}
 	c, who, at := s.smb(r, t, &m, "gssapi,smb,krb,dce_rpc", size+9000, 14000, false)
-	f, t := first{at}, ms(t, lead)
+	f, t := at, ms(t, lead)
 	s.mapping(&c, ms(t, 50), m.Dst, "ADMIN$", "DISK")
 	f.see(s.share(r, ms(t, 55), who, &c, "ADMIN$"))
 	if s.core(&c) {
@@ -142,11 +142,11 @@ func (s *Scene) RemoteService(r *rand.Rand, t time.Time, m Remote, name, file, c
 	s.InstallService(r, ms(t, 480), who, name, command, false)
 	p, _ := s.Start(r, ms(t, 900), System(m.Dst), Running(System(m.Dst), Services), path, command)
 	s.ServiceState(r, ms(t, 980), m.Dst, name, "running")
-	return p, f.t
+	return p, f
 }
 
 // RemoteShell runs commands over WinRM. It returns the process that hosts them.
-func (s *Scene) RemoteShell(r *rand.Rand, t time.Time, m Remote, commands ...string) (Proc, time.Time) {
+func (s *Scene) RemoteShell(r *rand.Rand, t time.Time, m Remote, commands ...string) (Proc, Seen) {
 	if m.For == 0 {
 		m.For = between(r, 10*time.Second, 3*time.Minute)
 	}
@@ -158,7 +158,7 @@ func (s *Scene) RemoteShell(r *rand.Rand, t time.Time, m Remote, commands ...str
 		conn.By = &p
 	}
 	c, at := s.Connect(r, t, conn)
-	f := first{at}
+	f := at
 	if s.core(&c) {
 		s.emit(logs.New(s.City.Core, logs.ZeekHTTP, ms(t, 8), append(zeekID(&c), "method", "POST", "host", m.Dst.Name+":5985", "uri", "/wsman?PSVersion=5.1.17763.6659",
 			"user_agent", "Microsoft WinRM Client", "request_body_len", "1742", "response_body_len", "2260")...))
@@ -175,7 +175,7 @@ func (s *Scene) RemoteShell(r *rand.Rand, t time.Time, m Remote, commands ...str
 		s.Start(r, t.Add(time.Duration(2+5*i)*time.Second), who, host, imageOf(cmd), cmd)
 	}
 	s.Logoff(r, t.Add(m.For), who, 3)
-	return host, f.t
+	return host, f
 }
 
 // imageOf returns the program of a command line.
@@ -198,14 +198,14 @@ func imageOf(cmd string) string {
 }
 
 // RemoteWMI starts a command on another machine through WMI.
-func (s *Scene) RemoteWMI(r *rand.Rand, t time.Time, m Remote, command string) (Proc, time.Time) {
+func (s *Scene) RemoteWMI(r *rand.Rand, t time.Time, m Remote, command string) (Proc, Seen) {
 	if m.For == 0 {
 		m.For = between(r, 5*time.Second, time.Minute)
 	}
 	s.authenticate(r, t, &m, "RPCSS")
 	t = ms(t, lead)
 	c, at := s.Connect(r, t, Conn{Src: m.Src, Dst: On(m.Dst), Port: 135, Service: "dce_rpc", Out: 1400, In: 900, For: time.Second})
-	f := first{at}
+	f := at
 	s.rpc(&c, ms(t, 20), "135", "IRemoteSCMActivator", "RemoteCreateInstance")
 	d, at := s.Connect(r, ms(t, 60), Conn{Src: m.Src, Dst: On(m.Dst), Port: uint16(49664 + r.IntN(12)), Service: "gssapi,dce_rpc,krb", Out: 9000, In: 11000, For: m.For})
 	f.see(at)
@@ -215,11 +215,11 @@ func (s *Scene) RemoteWMI(r *rand.Rand, t time.Time, m Remote, command string) (
 	f.see(at)
 	p, _ := s.Start(r, ms(t, 420), who, Running(System(m.Dst), WmiPrvSE), imageOf(command), command)
 	s.Logoff(r, t.Add(m.For), who, 3)
-	return p, f.t
+	return p, f
 }
 
 // Probe tries a port and gets no further.
-func (s *Scene) Probe(r *rand.Rand, t time.Time, src, dst End, port uint16, state string, denied bool) time.Time {
+func (s *Scene) Probe(r *rand.Rand, t time.Time, src, dst End, port uint16, state string, denied bool) Seen {
 	_, at := s.Connect(r, t, Conn{Src: src, Dst: dst, Port: port, State: state, Denied: denied})
 	return at
 }

@@ -7,9 +7,9 @@
 // Suricata, a process in Sysmon.
 //
 // It promises that a benign act and a hostile one of the same kind leave the
-// same records, with the clock of each sensor, and that it reports the earliest
-// time stamp it wrote, which is what truth is made of. It never decides who
-// does what: that is exercise/life and the scripts.
+// same records, with the clock of each sensor, and that it reports who recorded
+// the act and when it really was, which is what truth is made of. It never
+// decides who does what: that is exercise/life and the scripts.
 package act
 
 import (
@@ -32,9 +32,12 @@ type Scene struct {
 	// Lost says which records nobody has any more: a source that was never
 	// collected, a host that was wiped. Nil means none. A lost record has no
 	// stamp, so that what only it showed is in no truth.
-	Lost   func(*logs.Record) bool
-	out    func(logs.Record)
-	hashes map[string]string // by image
+	Lost    func(*logs.Record) bool
+	Witness bool // keep who saw what, for the truth
+	Sample  int  // the core switch exports one packet in so many instead of Zeek's records; 0 for no sampling
+	NAT     bool // the edge firewall hides the inside behind a pool, and Suricata listens before it
+	out     func(logs.Record)
+	hashes  map[string]string // by image
 }
 
 // New returns a scene whose records go to out.
@@ -82,29 +85,58 @@ func hash(s string) uint32 {
 	return f.Sum32()
 }
 
-// first keeps the earliest stamp of the records of one act.
-type first struct{ t time.Time }
-
-func (f *first) see(t time.Time) {
-	if !t.IsZero() && (f.t.IsZero() || t.Before(f.t)) {
-		f.t = t
-	}
+// Seen is what is on record of a deed: when it happened, and who wrote it down.
+// Nothing is on record when At is zero.
+type Seen struct {
+	At   time.Time  // true time of the earliest that was recorded
+	Port uint16     // source port of the connection, 0 when there is none
+	By   []Sighting // who has it; only with Scene.Witness
 }
 
-// emit writes a record and returns its stamp, zero when it is lost.
-func (s *Scene) emit(r logs.Record) time.Time {
+// Sighting is one record of a deed.
+type Sighting struct {
+	Source *logs.Source
+	Stamp  time.Time // the time in the record, by the clock of its source
+}
+
+// IsZero reports whether nothing is on record.
+func (s Seen) IsZero() bool { return s.At.IsZero() }
+
+// see adds another record of the same deed.
+func (s *Seen) see(o Seen) {
+	if s.Port == 0 {
+		s.Port = o.Port
+	}
+	if o.IsZero() {
+		return
+	}
+	if s.IsZero() || o.At.Before(s.At) {
+		s.At = o.At
+	}
+	s.By = append(s.By, o.By...)
+}
+
+// emit writes a record; nothing is seen when it is lost.
+func (s *Scene) emit(r logs.Record) Seen {
 	if s.Lost != nil && s.Lost(&r) {
-		return time.Time{}
+		return Seen{}
 	}
 	s.out(r)
-	return r.Stamp
+	return s.seen(r.Source, r.Stamp)
 }
 
-// windows writes a Windows event of h, if its logs are collected. The zero
-// time means that they are not.
-func (s *Scene) windows(r *rand.Rand, t time.Time, h *city.Host, sc *logs.Schema, pairs ...string) time.Time {
+func (s *Scene) seen(src *logs.Source, stamp time.Time) Seen {
+	v := Seen{At: stamp.Add(-src.Offset)}
+	if s.Witness {
+		v.By = []Sighting{{src, stamp}}
+	}
+	return v
+}
+
+// windows writes a Windows event of h, if its logs are collected.
+func (s *Scene) windows(r *rand.Rand, t time.Time, h *city.Host, sc *logs.Schema, pairs ...string) Seen {
 	if h == nil || h.Logs == nil {
-		return time.Time{}
+		return Seen{}
 	}
 	return s.emit(s.event(r, t, h, sc, pairs...))
 }
@@ -126,9 +158,9 @@ func (s *Scene) event(r *rand.Rand, t time.Time, h *city.Host, sc *logs.Schema, 
 }
 
 // sysmon writes a Sysmon event of h, if it runs there.
-func (s *Scene) sysmon(r *rand.Rand, t time.Time, h *city.Host, sc *logs.Schema, pairs ...string) time.Time {
+func (s *Scene) sysmon(r *rand.Rand, t time.Time, h *city.Host, sc *logs.Schema, pairs ...string) Seen {
 	if h == nil || !h.Sysmon {
-		return time.Time{}
+		return Seen{}
 	}
 	return s.windows(r, t, h, sc, pairs...)
 }

@@ -51,7 +51,7 @@ func (s *Scene) Lease(r *rand.Rand, t time.Time, h *city.Host) {
 
 // Asked is the same question as the process on the machine reports it (Sysmon
 // 22).
-func (s *Scene) Asked(r *rand.Rand, t time.Time, p Proc, name string, answer netip.Addr) time.Time {
+func (s *Scene) Asked(r *rand.Rand, t time.Time, p Proc, name string, answer netip.Addr) Seen {
 	return s.sysmon(r, t, p.Host, logs.SysmonDNS, "ProcessGuid", p.GUID, "ProcessId", itoa(p.PID), "QueryName", name, "QueryResults", "::ffff:"+answer.String()+";", "Image", p.Image, "User", p.user())
 }
 
@@ -71,7 +71,7 @@ const browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (K
 
 // HTTP is a request in clear text: the connection, and the request where a
 // sensor can read it.
-func (s *Scene) HTTP(r *rand.Rand, t time.Time, q Request) (Conn, time.Time) {
+func (s *Scene) HTTP(r *rand.Rand, t time.Time, q Request) (Conn, Seen) {
 	if q.Port == 0 {
 		q.Port = 80
 	}
@@ -85,7 +85,7 @@ func (s *Scene) HTTP(r *rand.Rand, t time.Time, q Request) (Conn, time.Time) {
 		q.Agent = browser
 	}
 	c, at := s.Connect(r, t, Conn{Src: q.Src, Dst: q.Dst, Port: q.Port, Service: "http", App: "http", Out: q.Sent + 420, In: q.Recvd + 260, For: between(r, 60*time.Millisecond, 4*time.Second), By: q.By, Name: q.Host})
-	f := first{at}
+	f := at
 	v := s.route(q.Src.Addr, q.Dst.Addr)
 	if v.core {
 		f.see(s.emit(logs.New(s.City.Core, logs.ZeekHTTP, ms(t, 9), append(zeekID(&c), "method", q.Method, "host", q.Host, "uri", q.URI, "user_agent", q.Agent,
@@ -96,7 +96,7 @@ func (s *Scene) HTTP(r *rand.Rand, t time.Time, q Request) (Conn, time.Time) {
 			"http.http_content_type", "text/html", "http.http_method", q.Method, "http.status", itoa(q.Status), "http.length", itoa(q.Recvd))...)
 		f.see(s.emit(rec))
 	}
-	return c, f.t
+	return c, f
 }
 
 func statusText(n int) string {
@@ -116,13 +116,13 @@ func statusText(n int) string {
 }
 
 // TLS is a connection of which only the server's name can be read.
-func (s *Scene) TLS(r *rand.Rand, t time.Time, c Conn) (Conn, time.Time) {
+func (s *Scene) TLS(r *rand.Rand, t time.Time, c Conn) (Conn, Seen) {
 	if c.Port == 0 {
 		c.Port = 443
 	}
 	c.Service, c.App = "ssl", "tls"
 	c, at := s.Connect(r, t, c)
-	f := first{at}
+	f := at
 	if c.established() && s.route(c.Src.Addr, c.Dst.Addr).core {
 		name := c.Name
 		if name == "" {
@@ -134,7 +134,7 @@ func (s *Scene) TLS(r *rand.Rand, t time.Time, c Conn) (Conn, time.Time) {
 		}
 		f.see(s.emit(logs.New(s.City.Core, logs.ZeekSSL, ms(t, 24), append(zeekID(&c), "server_name", name, "ssl_history", "CsiI", "version", version, "cipher", cipher, "validation_status", cert)...)))
 	}
-	return c, f.t
+	return c, f
 }
 
 // Visit is somebody looking at a web site.
@@ -168,7 +168,7 @@ type Tunnel struct {
 var gateway = netip.MustParseAddr("192.0.2.62")
 
 // VPNUp opens a tunnel: the gateway's own traffic and its event.
-func (s *Scene) VPNUp(r *rand.Rand, t time.Time, v *Tunnel) time.Time {
+func (s *Scene) VPNUp(r *rand.Rand, t time.Time, v *Tunnel) Seen {
 	v.id = itoa(100000 + r.Uint32N(900000000))
 	s.portal(r, t, v.Remote, 5200, 9100)
 	return s.emit(logs.New(s.City.Edge, logs.FortiVPNUp, t.Add(3*time.Second), v.pairs()...))

@@ -41,6 +41,7 @@ func (b *builder) common() {
 	b.Edge = &logs.Source{Kind: logs.FortiGate, Name: "fw-edge", Agency: "DIB", Device: "FG600FTK20000017", Offset: -340 * time.Millisecond}
 	b.HospitalWall = &logs.Source{Kind: logs.FortiGate, Name: "fw-hos", Agency: "HOS", Device: "FG100FTK19000342", Offset: 610 * time.Millisecond, RFC3164: true}
 	b.Core = &logs.Source{Kind: logs.Zeek, Name: "zeek-core", Agency: "DIB", Offset: 4 * time.Millisecond}
+	b.Flows = &logs.Source{Kind: logs.NetFlow, Name: "flow-core", Agency: "DIB", Device: "10.255.0.9:2055", Offset: 12 * time.Millisecond}
 	b.Perimeter = &logs.Source{Kind: logs.Suricata, Name: "ids-edge", Agency: "DIB", Offset: 21 * time.Millisecond}
 }
 

@@ -32,6 +32,7 @@ type City struct {
 
 	Edge, HospitalWall *logs.Source // firewalls
 	Core               *logs.Source // Zeek at the core switch
+	Flows              *logs.Source // the core switch's own flow records, where it sends any
 	Perimeter          *logs.Source // Suricata at the internet line
 
 	Bureau, Hospital *Agency
@@ -126,6 +127,7 @@ type Host struct {
 	OS      string
 	Owner   *Account
 	Logs    *logs.Source // Windows logs; nil when it has none or they are not collected
+	Syslog  *logs.Source // what an appliance or a Unix machine sends; nil for none
 	Sysmon  bool
 	Always  bool // on day and night
 	Undrawn bool

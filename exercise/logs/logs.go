@@ -3,7 +3,8 @@
 
 // Package logs writes records the way real sources write them: Windows event
 // logs as Winlogbeat JSON and as EVTX, FortiGate syslog, Zeek as TSV and JSON,
-// Suricata EVE.
+// Suricata EVE, the syslog of ESXi, a NAS, a mail gateway and a name server, and
+// sampled NetFlow as Filebeat passes it on.
 //
 // A record is a schema (names and types of one kind of record) and its values
 // as text, so that the same record can be sent live in one form and filed in
@@ -26,6 +27,8 @@ const (
 	FortiGate
 	Zeek
 	Suricata
+	Syslog  // Unix and appliances: a sentence with a header
+	NetFlow // sampled flows of a switch, through Filebeat
 )
 
 // Type says how a value is written where text is not enough.
@@ -61,9 +64,10 @@ type Field struct {
 // Schema is one kind of record.
 type Schema struct {
 	Kind   Kind
-	Name   string // Zeek log, EVE event type, FortiGate type/subtype, Windows task
+	Name   string // Zeek log, EVE event type, FortiGate type/subtype, Windows task, program
 	Fields []Field
 	win    *windows
+	said   *sentence // syslog
 }
 
 // Source is one sender with its clock. It is used by one goroutine.
@@ -74,6 +78,8 @@ type Source struct {
 	Computer  string        // Windows: name in the record
 	Offset    time.Duration // its clock minus true time
 	RFC3164   bool          // FortiGate: old syslog header
+	ISO       bool          // syslog: time, host, program as ESXi and rsyslog write them; else RFC 5424
+	UTC       bool          // syslog: the time is written in UTC
 	Device    string        // FortiGate: serial number
 	recordIDs []channelID   // Windows: next EventRecordID by channel
 }
@@ -132,7 +138,7 @@ func New(src *Source, sc *Schema, at time.Time, pairs ...string) Record {
 // resolution of the stamps. Windows keeps 100 ns, but Winlogbeat writes
 // milliseconds, and the same record must have one time in both forms.
 var resolution = [...]time.Duration{
-	Windows: time.Millisecond, FortiGate: time.Microsecond, Zeek: time.Microsecond, Suricata: time.Microsecond,
+	Windows: time.Millisecond, FortiGate: time.Microsecond, Zeek: time.Microsecond, Suricata: time.Microsecond, Syslog: time.Millisecond, NetFlow: time.Millisecond,
 }
 
 // Set replaces a value.
@@ -199,6 +205,10 @@ func (r *Record) Append(b []byte) []byte {
 		return r.appendFortiGate(b)
 	case Zeek:
 		return r.appendZeekJSON(b)
+	case Syslog:
+		return r.appendSyslog(b)
+	case NetFlow:
+		return r.appendNetFlow(b)
 	default:
 		return r.appendEVE(b)
 	}
