@@ -80,3 +80,21 @@ func Time(s string, loc *time.Location) (t time.Time, assumed bool, err error) {
 	}
 	return time.Time{}, false, fmt.Errorf("time %q: not in a known form (RFC 3339, YYYY-MM-DD hh:mm:ss, epoch)", s)
 }
+
+// InYear puts a month, day and time into the latest year that is not after the
+// bound (a day of clock error allowed), so that December read in January is last
+// year's. 29 February goes to the latest leap year. Without a bound the time
+// stays zero.
+func InYear(t time.Time, loc *time.Location, notAfter time.Time) time.Time {
+	if notAfter.IsZero() {
+		return time.Time{}
+	}
+	bound := notAfter.Add(24 * time.Hour)
+	for y := bound.In(loc).Year(); y > bound.Year()-9; y-- {
+		c := time.Date(y, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+		if c.Day() == t.Day() && !c.After(bound) {
+			return c.UTC()
+		}
+	}
+	return time.Time{}
+}

@@ -7,8 +7,10 @@ import (
 	"sync"
 
 	"citywall/ingest/format"
+	"citywall/ingest/format/cef"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
+	"citywall/ingest/format/leef"
 )
 
 // dialects lists what a message may be, the more particular before the general.
@@ -16,6 +18,8 @@ import (
 var dialects = sync.OnceValue(func() []format.Dialect {
 	return []format.Dialect{
 		fortios.Dialect(),
+		cef.Dialect(),
+		leef.Dialect(),
 		eve.Dialect(),
 	}
 })

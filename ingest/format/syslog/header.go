@@ -128,7 +128,11 @@ func classic(text string, e *event.Event, src format.Source) (string, error) {
 	if r, ok := strings.CutPrefix(rest, ": "); ok { // a device without a name
 		return r, nil
 	}
-	host, rest, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+	body := strings.TrimLeft(rest, " ")
+	host, rest, _ := strings.Cut(body, " ")
+	if strings.ContainsAny(host, `|="`) { // the message already
+		return body, nil
+	}
 	if strings.HasSuffix(host, "]:") { // a program, no host
 		return program(host, rest, e), nil
 	}

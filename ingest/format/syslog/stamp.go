@@ -6,6 +6,8 @@ package syslog
 import (
 	"strings"
 	"time"
+
+	"citywall/ingest/format"
 )
 
 // when is a time read off the start of a line.
@@ -39,7 +41,7 @@ func stamp(line string, loc *time.Location, notAfter time.Time) (when, string, b
 		if len(raw) > 15 {
 			w.resolution = 0
 		}
-		w.at = inYear(t, loc, notAfter)
+		w.at = format.InYear(t, loc, notAfter)
 		return w, raw, true
 	}
 	if len(line) >= 20 && line[3] == ' ' && line[6] == ' ' && line[11] == ' ' && line[14] == ':' {
@@ -64,21 +66,4 @@ func stamp(line string, loc *time.Location, notAfter time.Time) (when, string, b
 		return when{at: t.UTC(), assumed: true}, raw, true
 	}
 	return when{}, "", false
-}
-
-// inYear puts a month, day and time into the latest year that is not after the
-// bound (a day of clock error allowed). 29 February goes to the latest leap
-// year.
-func inYear(t time.Time, loc *time.Location, notAfter time.Time) time.Time {
-	if notAfter.IsZero() {
-		return time.Time{}
-	}
-	bound := notAfter.Add(24 * time.Hour)
-	for y := bound.In(loc).Year(); y > bound.Year()-9; y-- {
-		c := time.Date(y, t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
-		if c.Day() == t.Day() && !c.After(bound) {
-			return c.UTC()
-		}
-	}
-	return time.Time{}
 }

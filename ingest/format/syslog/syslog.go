@@ -31,18 +31,36 @@ func Format() format.Format {
 	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
 }
 
+// sniffed is how many lines at the start of a file may be something else: the
+// end of a line that rotation cut, the banner of a daemon.
+const sniffed = 4
+
 func sniff(head []byte) int {
-	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	for i := range sniffed {
+		line, rest, more := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+		if n := sniffLine(line); n > 0 {
+			return n - 5*i
+		}
+		if !more {
+			break
+		}
+		head = rest
+	}
+	return 0
+}
+
+func sniffLine(line []byte) int {
 	if _, rest, ok := priority(line); ok {
 		if len(rest) > 0 {
 			return 80
 		}
 		return 0
 	}
-	if standalone(string(line)) != nil {
+	text := string(line)
+	if standalone(text) != nil {
 		return 75
 	}
-	if _, _, ok := stamp(string(line), time.UTC, time.Time{}); ok {
+	if _, _, ok := stamp(text, time.UTC, time.Time{}); ok {
 		return 60
 	}
 	return 0
@@ -75,19 +93,28 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 			event.Field{Name: "severity", Value: event.T(strconv.Itoa(pri % 8))})
 	}
 	msg := strings.TrimLeft(string(body), " ")
-	if d := standalone(msg); d != nil { // FortiOS and others write no header of their own over UDP
-		return e, d.Read(strings.TrimSpace(msg), e, p, src)
-	}
 	var err error
-	if hasPri && len(msg) > 1 && msg[0] >= '1' && msg[0] <= '9' && msg[1] == ' ' {
-		msg, err = modern(msg, e)
+	if d := standalone(msg); d != nil { // FortiOS and others write no header of their own over UDP
+		err = d.Read(strings.TrimSpace(msg), e, p, src)
 	} else {
-		msg, err = classic(msg, e, src)
+		if hasPri && len(msg) > 1 && msg[0] >= '1' && msg[0] <= '9' && msg[1] == ' ' {
+			msg, err = modern(msg, e)
+		} else {
+			msg, err = classic(msg, e, src)
+		}
+		if err == nil {
+			err = content(e, msg, p, src)
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return e, content(e, msg, p, src)
+	if e.Time.IsZero() && e.TimeRaw == "" && !src.Received.IsZero() {
+		// Written without a time and sent at once: RFC 3164 §4.3.2 lets the receiver
+		// supply it. TimeRaw stays empty and says so.
+		e.Time, e.Uncertainty = src.Received, time.Second
+	}
+	return e, nil
 }
 
 // content lets the dialect that knows the message read it.
