@@ -24,7 +24,9 @@ import (
 //	dir/logs/evtx/HOST/CHANNEL.evtx             servers, from the archive of their agency's collector
 //	dir/logs/evtx/AGENCY-workstations/…         workstations, all that forward to one collector together
 //	dir/logs/firewall/NAME.log                  syslog as it arrived
+//	dir/logs/syslog/HOST.log                    hypervisors, NAS, mail gateway, name server
 //	dir/logs/zeek/*.log  dir/logs/suricata/eve.json
+//	dir/logs/netflow/NAME.json                  where flows are sampled, in place of Zeek's logs
 //	dir/topology.json                           what the bureau has drawn
 //	dir/truth/truth.json                        what happened; not for the investigator
 //
@@ -84,6 +86,10 @@ func (d *folder) write(r *logs.Record) error {
 		name = filepath.Join("firewall", r.Source.Name+".log")
 	case logs.Suricata:
 		name = filepath.Join("suricata", "eve.json")
+	case logs.Syslog:
+		name = filepath.Join("syslog", r.Source.Name+".log")
+	case logs.NetFlow:
+		name = filepath.Join("netflow", r.Source.Name+".json")
 	default:
 		name = filepath.Join("zeek", r.Schema.Name+".log")
 	}

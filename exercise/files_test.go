@@ -25,7 +25,14 @@ import (
 // that its content calls for: as many records as were played, none damaged, the
 // same times as live.
 func TestFilesAreRead(t *testing.T) {
-	p := play(t, "hospital", small(2))
+	for _, sample := range []int{0, 100} {
+		opt := small(2)
+		opt.Sample = sample
+		files(t, play(t, "hospital", opt))
+	}
+}
+
+func files(t *testing.T, p *exercise.Play) {
 	dir := t.TempDir()
 	if err := exercise.WriteFiles(t.Context(), p, dir); err != nil {
 		t.Fatal(err)
@@ -71,9 +78,11 @@ func TestFilesAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, kind := range map[string]logs.Kind{"evtx": logs.Windows, "zeek": logs.Zeek, "eve": logs.Suricata, "syslog": logs.FortiGate} {
-		if read[name] != played[kind] || read[name] == 0 {
-			t.Errorf("%s: %d records read, %d played", name, read[name], played[kind])
+	want := map[string]int64{"evtx": played[logs.Windows], "zeek": played[logs.Zeek], "eve": played[logs.Suricata], "syslog": played[logs.FortiGate] + played[logs.Syslog], "jsonl": played[logs.NetFlow]}
+	for name, n := range want {
+		optional := name == "zeek" || name == "jsonl" // one or the other
+		if read[name] != n || n == 0 && !optional {
+			t.Errorf("%s: %d records read, %d played", name, read[name], n)
 		}
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "truth", "truth.json"))

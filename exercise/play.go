@@ -219,7 +219,7 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 			queue = append(queue, turn{next, len(queue), do})
 		}
 	}
-	_, serviced := weakness(p.city, p.opt.Seed)
+	_, serviced := weakness(p.city, p.opt.Seed, p.opt.has(StealthPairs))
 	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: serviced, Down: p.down}
 	for _, a := range plan.Actors() {
 		add(a.Next, a.Do)

@@ -296,7 +296,7 @@ func TestOptions(t *testing.T) {
 		{"flood", exercise.Options{}, fault.NotFound},
 		{"hospital", exercise.Options{Devices: 3}, fault.Invalid},
 		{"hospital", exercise.Options{Devices: 2_000_000}, fault.Invalid},
-		{"hospital", exercise.Options{Days: -1}, fault.Invalid},
+		{"hospital", exercise.Options{Days: -2}, fault.Invalid},
 		{"hospital", exercise.Options{Dwell: time.Minute}, fault.Invalid},
 		{"hospital", exercise.Options{Rate: -1}, fault.Invalid},
 		{"hospital", exercise.Options{Loss: []exercise.Loss{"memory"}}, fault.Invalid},

@@ -79,7 +79,9 @@ func knobs() map[string]exercise.Options {
 	for _, l := range exercise.Losses() {
 		with("loss "+string(l), func(o *exercise.Options) { o.Loss = []exercise.Loss{l} })
 	}
-	with("losses together", func(o *exercise.Options) { o.Loss = []exercise.Loss{exercise.LossController, exercise.LossEntry, exercise.LossCore} })
+	with("losses together", func(o *exercise.Options) {
+		o.Loss = []exercise.Loss{exercise.LossController, exercise.LossEntry, exercise.LossCore}
+	})
 	for _, s := range exercise.Stealths() {
 		with("stealth "+string(s), func(o *exercise.Options) { o.Stealth = []exercise.Stealth{s} })
 	}

@@ -24,10 +24,10 @@ func webshell(g *stage) {
 	c, s := g.c, g.s
 	portal, fs, bak := c.Srv.Portal, c.Bureau.File, c.Bureau.Backup
 	stolen := c.Bureau.Domain.Deploy
-	visitor := act.End{Addr: g.outsider()}
+	visitor := g.caller()
 	prober := visitor
 	if g.r.IntN(2) == 0 { // half of them search from one address and come back from another
-		prober = act.End{Addr: g.outsider()}
+		prober = g.caller()
 	}
 	ch := g.newChannel()
 	vault := act.End{Addr: g.outsider()}
@@ -41,7 +41,7 @@ func webshell(g *stage) {
 		pool.Account = &city.Account{Domain: &city.Domain{NetBIOS: "NT AUTHORITY"}, Name: "LOCAL SERVICE", Kind: city.Person}
 	}
 	w3wp := act.Running(pool, server)
-	k := kit{"." + g.word(5), "HOW_TO_RESTORE_FILES.txt"}
+	k := kit{"." + g.word(5), "HOW_TO_RESTORE_FILES.txt", "lk.exe"}
 	finale := g.begin.Add(g.dwell)
 	web := func(src act.End) act.Request {
 		return act.Request{Src: src, Dst: act.On(portal), Host: "portal.city.example", Recvd: 1200}
@@ -61,7 +61,7 @@ func webshell(g *stage) {
 		var seen act.Seen
 		for i := range 150 {
 			q := web(prober)
-			q.URI, q.Status, q.Agent = "/portal/"+guesses[r.IntN(len(guesses))]+guessTails[i%len(guessTails)], 404, "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1)"
+			q.URI, q.Status, q.Agent = "/portal/"+guessed[r.IntN(len(guessed))]+guessTails[i%len(guessTails)], 404, "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1)"
 			if i%37 == 0 {
 				q.URI, q.Status = "/portal/upload.aspx", 200
 			}
@@ -108,7 +108,7 @@ func webshell(g *stage) {
 
 	// From the service to the system.
 	sys := act.System(portal)
-	var shell act.Proc
+	in := &hold{Host: portal, who: sys}
 	g.at(g.when(0.10), func(r *rand.Rand, t time.Time) {
 		q := web(visitor)
 		q.Method, q.URI, q.Sent = "POST", "/portal/files/"+page, 168_000
@@ -118,97 +118,57 @@ func webshell(g *stage) {
 		cmd, _ := s.Start(r, t.Add(900*time.Millisecond), pool, w3wp, act.Cmd, `"cmd.exe" /c C:\Windows\Temp\pf.exe -i -c cmd.exe`)
 		potato, _ := s.Start(r, t.Add(950*time.Millisecond), pool, cmd, `C:\Windows\Temp\pf.exe`, `C:\Windows\Temp\pf.exe -i -c cmd.exe`)
 		var seen act.Seen
-		shell, seen = s.Start(r, t.Add(1800*time.Millisecond), sys, potato, act.Cmd, `cmd.exe`)
+		in.shell, seen = s.Start(r, t.Add(1800*time.Millisecond), sys, potato, act.Cmd, `cmd.exe`)
 		g.step(seen, portal, "privilege", "T1134.001")
-		s.Start(r, t.Add(6*time.Second), sys, shell, `C:\Windows\System32\whoami.exe`, "whoami")
+		s.Start(r, t.Add(6*time.Second), sys, in.shell, `C:\Windows\System32\whoami.exe`, "whoami")
 	})
-	implant := fmt.Sprintf(`C:\ProgramData\%s\%s.exe`, g.word(6), g.word(5))
-	var agent act.Proc
 	called := g.when(0.14)
-	g.at(called.Add(-15*time.Second), func(r *rand.Rand, t time.Time) {
-		s.File(r, t, shell, implant)
-		var seen act.Seen
-		agent, seen = s.Start(r, t.Add(3*time.Second), sys, shell, implant, implant)
-		g.step(seen, portal, "execution", "T1105")
-	})
-	g.beacon(called, finale.Add(2*time.Minute), portal, ch, &agent)
-	g.at(g.when(0.22), func(r *rand.Rand, t time.Time) { g.dump(r, t, sys, agent) })
-	g.at(g.when(0.30), func(r *rand.Rand, t time.Time) { g.knock(r, t, portal, c.Bureau.Servers, 445, 3389, 5985, 135) })
+	agent := g.implant(called.Add(-15*time.Second), in, fmt.Sprintf(`C:\ProgramData\%s\%s.exe`, g.word(6), g.word(5)))
+	g.beacon(called, finale.Add(2*time.Minute), portal, ch, agent)
+	g.dumps(g.when(0.22), in)
+	g.sweeps(g.when(0.30), in, c.Bureau.Servers, 445, 3389, 5985, 135)
 
-	// The file server.
-	var onFS act.Proc
-	thief := act.Remote{Account: stolen, Src: act.On(portal), Dst: fs, By: act.Actor{Account: &city.Account{Domain: c.Bureau.Domain, Name: portal.Name + "$", SID: "S-1-5-18"}, Host: portal, Logon: "0x3e7"}}
-	g.at(g.when(0.42), func(r *rand.Rand, t time.Time) {
-		var seen act.Seen
-		onFS, seen = s.RemoteService(r, t, thief, "NetSetupHlp", "nshlp.exe", "", 2_100_000)
-		g.hop(seen, act.On(portal), act.On(fs), 445, stolen, "service", "T1569.002")
-		g.own(seen, fs)
-		g.used(stolen)
-	})
-	g.beacon(g.when(0.46), finale.Add(2*time.Minute), fs, ch, &onFS)
-	g.at(g.when(0.52), func(r *rand.Rand, t time.Time) { g.exfiltrate(r, t, onFS, vault) })
+	// The file server: copied out. One who keeps to habits goes to software
+	// distribution first, which pushes programs everywhere anyway.
+	pairs := g.opt.has(StealthPairs)
+	from := in
+	if pairs {
+		from = g.service(g.when(0.37), in, c.Srv.Deploy, stolen, "NetSetupHlp", "nshlp.exe")
+	}
+	onFS := g.service(g.when(0.42), from, fs, stolen, "NetSetupHlp", "nshlp.exe")
+	g.beacon(g.when(0.46), finale.Add(2*time.Minute), fs, ch, &onFS.shell)
+	g.steals(g.when(0.52), onFS, vault)
 
 	// Onward from there: backups first.
-	from := act.Remote{Account: stolen, Src: act.On(fs), By: act.Actor{Account: &city.Account{Domain: c.Bureau.Domain, Name: fs.Name + "$", SID: "S-1-5-18"}, Host: fs, Logon: "0x3e7"}}
-	var onBak act.Proc
-	wiped := g.when(0.68)
-	g.at(wiped, func(r *rand.Rand, t time.Time) {
-		m := from
-		m.Dst, m.For = bak, 4*time.Minute
-		var seen act.Seen
-		onBak, seen = g.wipeBackup(r, t, m)
-		g.hop(seen, act.On(fs), act.On(bak), 5985, stolen, "winrm", "T1021.006")
-		g.own(seen, bak)
-	})
-	locked := map[*city.Host]*act.Proc{fs: &onFS, bak: &onBak}
-	order := []*city.Host{fs, bak}
-	onward, blinded := g.when(0.76), g.when(0.93)
+	if !pairs {
+		from = onFS
+	}
+	fallen := []*hold{onFS, g.wipes(g.when(0.68), from, bak, stolen)}
+	onward := g.when(0.76)
 	for i, h := range g.more() {
-		p := new(act.Proc)
-		locked[h] = p
-		order = append(order, h)
-		g.at(onward.Add(time.Duration(i)*90*time.Second), func(r *rand.Rand, t time.Time) {
-			m := from
-			m.Dst = h
-			var seen act.Seen
-			if i < 2 {
-				var cmd act.Proc
-				cmd, seen = s.RemoteWMI(r, t, m, `cmd.exe /c copy \\DIB-FS01\public\.t\nshlp.exe C:\Windows\Temp\nshlp.exe & C:\Windows\Temp\nshlp.exe`)
-				s.File(r, t.Add(900*time.Millisecond), cmd, `C:\Windows\Temp\nshlp.exe`)
-				*p, _ = s.Start(r, t.Add(1100*time.Millisecond), cmd.Actor, cmd, `C:\Windows\Temp\nshlp.exe`, `C:\Windows\Temp\nshlp.exe`)
-				g.hop(seen, act.On(fs), act.On(h), 135, stolen, "wmi", "T1047")
-			} else {
-				*p, seen = s.RemoteService(r, t, m, "NetSetupHlp", "nshlp.exe", "", 2_100_000)
-				g.hop(seen, act.On(fs), act.On(h), 445, stolen, "service", "T1569.002")
-			}
-			g.own(seen, h)
-		})
+		at := onward.Add(time.Duration(i) * 90 * time.Second)
+		if i < 2 && !pairs {
+			fallen = append(fallen, g.wmi(at, from, h, stolen, `\\DIB-FS01\public\.t`, "nshlp.exe"))
+		} else {
+			fallen = append(fallen, g.service(at, from, h, stolen, "NetSetupHlp", "nshlp.exe"))
+		}
 	}
 
 	// Defender off, then everything at once.
-	for i, h := range order {
+	blinded := g.when(0.93)
+	for i, h := range fallen {
 		g.at(blinded.Add(time.Duration(i)*11*time.Second), func(r *rand.Rand, t time.Time) {
-			parent := *locked[h]
-			ps, seen := s.Start(r, t, parent.Actor, parent, act.Posh, `powershell.exe -NoProfile -Command Set-MpPreference -DisableRealtimeMonitoring $true`)
+			ps, seen := s.Start(r, t, h.who, h.shell, act.Posh, `powershell.exe -NoProfile -Command Set-MpPreference -DisableRealtimeMonitoring $true`)
 			s.Script(r, t.Add(700*time.Millisecond), ps, `Set-MpPreference -DisableRealtimeMonitoring $true`)
-			s.DefenderOff(r, t.Add(1500*time.Millisecond), h)
-			g.step(seen, h, "evasion", "T1562.001")
+			s.DefenderOff(r, t.Add(1500*time.Millisecond), h.Host)
+			g.step(seen, h.Host, "evasion", "T1562.001")
 		})
-		starts := finale.Add(seconds(float64(i)*3 + 15*g.r.Float64()))
-		if g.fell[h] = starts; h == bak {
-			g.fell[h] = wiped.Add(20 * time.Second)
-		}
-		files := 150 + g.r.IntN(150)
-		g.at(starts, func(r *rand.Rand, t time.Time) {
-			parent := *locked[h]
-			p, _ := s.Start(r, t, act.System(h), parent, `C:\Windows\Temp\lk.exe`, `C:\Windows\Temp\lk.exe --all --quiet`)
-			g.encrypt(r, t.Add(time.Second), p, k, files, volumes(h))
-		})
+		g.locks(finale.Add(seconds(float64(i)*3+15*g.r.Float64())), h, k, 150+g.r.IntN(150))
 	}
 }
 
 var (
-	guesses    = []string{"admin", "backup", "test", "old", "login", "upload", "config", "db", "shell", "console", "manager", "api", "temp", "dev", "user", "export", "setup", "install"}
+	guessed    = []string{"admin", "backup", "test", "old", "login", "upload", "config", "db", "shell", "console", "manager", "api", "temp", "dev", "user", "export", "setup", "install"}
 	guessTails = []string{"/", ".aspx", ".php", ".zip", ".bak", "/index.jsp", ".asp", ".txt"}
 )
 

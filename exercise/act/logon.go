@@ -178,6 +178,11 @@ func (s *Scene) RDP(r *rand.Rand, t time.Time, m Remote) (Actor, Seen) {
 	}
 	c, at := s.Connect(r, t, c)
 	f.see(at)
+	if m.Dst.Logs != nil {
+		rec := s.event(r, ms(t, 60), m.Dst, logs.RDPAccepted, "ClientIP", m.Src.Addr.String()+":"+itoa(c.SrcPort))
+		rec.User = "S-1-5-20"
+		f.see(s.emit(rec))
+	}
 	s.authenticate(r, ms(t, 120), &m, "TERMSRV")
 	_, at = s.logon(r, ms(t, 260), m.Dst, m.Account, 3, &c, m.Station)
 	f.see(at)
@@ -191,6 +196,11 @@ func (s *Scene) RDP(r *rand.Rand, t time.Time, m Remote) (Actor, Seen) {
 	who.Session = 2 + r.IntN(6)
 	s.session(r, ms(t, 1700), who, logs.SessionLogon, "Address", m.Src.Addr.String())
 	s.Start(r, ms(t, 2500), who, Running(who, `C:\Windows\System32\userinit.exe`), Explorer, Explorer)
+	if m.For > 20*time.Minute && r.IntN(3) == 0 { // the line breaks off and is there again
+		at := t.Add(time.Duration((0.2 + 0.6*r.Float64()) * float64(m.For)))
+		s.session(r, at, who, logs.SessionLeft, "Address", m.Src.Addr.String())
+		s.session(r, at.Add(between(r, 4*time.Second, 50*time.Second)), who, logs.SessionBack, "Address", m.Src.Addr.String())
+	}
 	s.session(r, t.Add(m.For), who, logs.SessionEnd)
 	s.Logoff(r, ms(t.Add(m.For), 40), who, 10)
 	return who, f

@@ -280,7 +280,7 @@ func (s *Scene) traffic(r *rand.Rand, t time.Time, c *Conn, wall *logs.Source) S
 	}
 	v := s.emit(rec)
 	if !v.IsZero() {
-		v.At = t
+		v.At = t.UTC()
 	}
 	return v
 }
@@ -332,7 +332,7 @@ func (s *Scene) sampled(t time.Time, c *Conn) Seen {
 		}
 		v := s.emit(rec)
 		if !v.IsZero() {
-			v.At = from
+			v.At = from.UTC()
 		}
 		f.see(v)
 	}

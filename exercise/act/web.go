@@ -33,18 +33,24 @@ func (s *Scene) Resolve(r *rand.Rand, t time.Time, h *city.Host, name string, an
 	if r.IntN(8) > 0 || !answer.IsValid() || s.City.Ours(answer) {
 		return // the controller has it in its cache
 	}
-	q, _ := s.Connect(r, ms(t, 1), Conn{Src: On(d), Dst: End{Addr: resolver}, Port: 53, UDP: true, Service: "dns", App: "dns", Out: 46, In: 78, For: 18 * time.Millisecond})
+	// It asks the city's forwarder, which keeps a log of questions, and that asks
+	// the provider.
+	ns := s.City.Srv.Names
+	s.Connect(r, ms(t, 1), Conn{Src: On(d), Dst: On(ns), Port: 53, UDP: true, Service: "dns", Out: 46, In: 78, For: 19 * time.Millisecond})
+	s.say(ms(t, 2), ns, 911, logs.DNSQuery, "n", fmt.Sprintf("%04x", r.Uint32N(1<<16)), "ip", d.Addr.String(), "port", itoa(49200+r.IntN(16000)), "name", name, "server", ns.Addr.String())
+	q, _ := s.Connect(r, ms(t, 3), Conn{Src: On(ns), Dst: End{Addr: resolver}, Port: 53, UDP: true, Service: "dns", App: "dns", Out: 46, In: 78, For: 18 * time.Millisecond})
 	s.emit(logs.New(s.City.Perimeter, logs.EveDNS, ms(t, 20), append(s.eveHead(&q, "UDP"), "dns.id", itoa(r.IntN(65536)), "dns.rrname", name)...))
 }
 
-// resolver is the provider's, which the domain controllers ask.
+// resolver is the provider's.
 var resolver = netip.MustParseAddr("198.18.0.53")
 
 // Lease is a machine asking for its address, or asking to keep it; the request
-// is relayed to the domain controller past the core switch.
+// is relayed past the core switch to the server that gives addresses out.
 func (s *Scene) Lease(r *rand.Rand, t time.Time, h *city.Host) {
-	d := dc(h.Agency.Domain, h.Name)
+	d := s.City.Srv.Names
 	n := hash(h.FQDN())
+	s.say(ms(t, 4), d, 812, logs.DHCPAck, "ip", h.Addr.String(), "mac", fmt.Sprintf("02:1c:%02x:%02x:%02x:%02x", n>>24, n>>16&255, n>>8&255, n&255), "host", h.Name, "relay", s.City.Segments[h.Segment].Gateway.String())
 	s.emit(logs.New(s.City.Core, logs.ZeekDHCP, t, "uids", uid(r), "client_addr", h.Addr.String(), "server_addr", d.Addr.String(), "mac", fmt.Sprintf("02:1c:%02x:%02x:%02x:%02x", n>>24, n>>16&255, n>>8&255, n&255),
 		"host_name", h.Name, "client_fqdn", h.FQDN(), "domain", h.Agency.Domain.DNS, "requested_addr", h.Addr.String(), "assigned_addr", h.Addr.String()))
 }

@@ -93,6 +93,20 @@ func (b *builder) other(a *Agency, name string, seg, last int, os string, roles 
 	return h
 }
 
+// sends lets an appliance or a Unix machine send syslog.
+func (b *builder) sends(h *Host, iso, utc bool) *Host {
+	h.Syslog = &logs.Source{Kind: logs.Syslog, Name: h.Key(), Agency: h.Agency.Code, Computer: strings.ToLower(h.Name), Offset: offset(b.r), ISO: iso, UTC: utc}
+	return h
+}
+
+// hypervisor adds an ESXi host that runs some of its agency's servers.
+func (b *builder) hypervisor(a *Agency, name string, seg, last int, guests ...*Host) {
+	h := b.sends(b.other(a, name, seg, last, "VMware ESXi", asset.RoleHypervisor), true, true)
+	h.Syslog.Computer += "." + a.Domain.DNS
+	h.Guests = guests
+	b.Srv.Hypervisors = append(b.Srv.Hypervisors, h)
+}
+
 func (b *builder) serverSegment(a *Agency, z asset.Zone) int {
 	return b.segment(strings.ToLower(a.Code)+"-server", fmt.Sprintf("10.%d.1.0/24", a.N), z, a.Code)
 }
@@ -108,13 +122,15 @@ func (b *builder) bureau() {
 		b.windows(a, "city-dc02", srv, 12, asset.RoleDC, asset.RoleDNS, asset.RoleServer),
 	}
 	a.File = b.windows(a, "dib-fs01", srv, 21, asset.RoleFile, asset.RoleServer)
-	b.windows(a, "dib-db01", srv, 31, asset.RoleServer)
-	b.windows(a, "dib-app01", srv, 41, asset.RoleServer)
-	b.windows(a, "dib-app02", srv, 42, asset.RoleServer)
-	b.windows(a, "dib-app03", srv, 43, asset.RoleServer)
+	db := b.windows(a, "dib-db01", srv, 31, asset.RoleServer)
+	app1 := b.windows(a, "dib-app01", srv, 41, asset.RoleServer)
+	app2 := b.windows(a, "dib-app02", srv, 42, asset.RoleServer)
+	app3 := b.windows(a, "dib-app03", srv, 43, asset.RoleServer)
 	b.Srv.Patch = b.windows(a, "dib-wsus01", srv, 51, asset.RoleManager, asset.RoleServer)
 	b.Srv.Deploy = b.windows(a, "dib-sccm01", srv, 52, asset.RoleManager, asset.RoleServer)
-	b.other(a, "dib-hv01", srv, 61, "VMware ESXi", asset.RoleHypervisor)
+	b.hypervisor(a, "dib-hv01", srv, 61, db, app1)
+	b.hypervisor(a, "dib-hv02", srv, 62, app2, app3)
+	b.Srv.Names = b.sends(b.other(a, "dib-net01", srv, 13, linux, asset.RoleDNS, asset.RoleServer), true, false)
 	b.Srv.Proxy = b.other(a, "dib-px01", srv, 71, linux, asset.RoleServer)
 	a.Jump = b.windows(a, "dib-jump01", mgmt, 11, asset.RoleManager, asset.RoleServer)
 	b.Srv.Scanner = b.other(a, "dib-scan01", mgmt, 21, linux, asset.RoleScanner)
@@ -122,6 +138,7 @@ func (b *builder) bureau() {
 	a.Backup = b.windows(a, "dib-bak01", bak, 11, asset.RoleBackup, asset.RoleServer)
 	b.Srv.Public = b.windows(a, "dib-web01", dmz, 11, asset.RoleWeb, asset.RoleServer)
 	b.Srv.Portal = b.windows(b.Agencies[2], "civ-portal01", dmz, 12, asset.RoleWeb, asset.RoleServer)
+	b.Srv.Gateway = b.sends(b.other(a, "dib-mx01", dmz, 22, linux, asset.RoleMail, asset.RoleServer), true, false)
 	b.Srv.Mail = b.windows(a, "dib-mail01", dmz, 21, asset.RoleMail, asset.RoleServer)
 	fw := b.other(a, "fw-edge", 2, 1, "FortiOS", asset.RoleFirewall, asset.RoleVPN)
 	b.byAddr[addr("192.0.2.62")] = fw // its outer side, where the VPN listens
@@ -140,12 +157,13 @@ func (b *builder) hospital() {
 	}
 	a.File = b.windows(a, "hos-fs01", srv, 21, asset.RoleFile, asset.RoleServer)
 	b.Srv.HIS = b.windows(a, "hos-his01", srv, 31, asset.RoleServer)
-	b.windows(a, "hos-lis01", srv, 32, asset.RoleServer)
+	lis := b.windows(a, "hos-lis01", srv, 32, asset.RoleServer)
 	b.Srv.PACS = b.windows(a, "hos-pacs01", srv, 33, asset.RoleServer)
 	b.windows(a, "hos-print01", srv, 41, asset.RoleServer)
 	b.Srv.NAS = b.other(a, "hos-nas01", srv, 77, linux, asset.RoleFile)
 	b.Srv.NAS.Undrawn = true
-	b.other(a, "hos-hv01", srv, 61, "VMware ESXi", asset.RoleHypervisor)
+	b.sends(b.Srv.NAS, false, false)
+	b.hypervisor(a, "hos-hv01", srv, 61, b.Srv.HIS, lis)
 	a.Jump = b.windows(a, "hos-jump01", mgmt, 11, asset.RoleManager, asset.RoleServer)
 	b.Srv.Terminal = b.windows(a, "hos-ts01", mgmt, 21, asset.RoleServer)
 	a.Backup = b.windows(a, "hos-bak01", bak, 11, asset.RoleBackup, asset.RoleServer)
@@ -239,6 +257,7 @@ func (b *builder) accounts(d *Domain, a *Agency, admins int) {
 		used[i] = true
 		p := a.People[i]
 		p.Shift = Office
+		p.Home.Always = true // an administrator leaves his machine on
 		adm := b.account(d, "adm."+p.Name, Admin)
 		adm.Agency, adm.Home, adm.Self = a, p.Home, p
 		d.Admins = append(d.Admins, adm)

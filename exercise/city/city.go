@@ -37,6 +37,7 @@ type City struct {
 
 	Bureau, Hospital *Agency
 	Srv              Servers
+	Help             int // which remote-management tool the help desk uses: index of act.Tools
 
 	byAddr map[netip.Addr]*Host
 }
@@ -53,6 +54,9 @@ type Servers struct {
 	Terminal       *Host // hospital: where vendors land
 	PACS, HIS      *Host
 	NAS            *Host // hospital: nobody drew it
+	Gateway        *Host // takes mail from outside
+	Names          *Host // forwards questions to the internet, gives out addresses
+	Hypervisors    []*Host
 }
 
 // Domain is an Active Directory domain.
@@ -77,6 +81,16 @@ type Agency struct {
 	Backup  *Host
 	Jump    *Host
 	People  []*Account
+}
+
+// Shared are outside addresses of an access provider behind each of which
+// hundreds of subscribers are (RFC 6888), honest and other.
+func Shared() []netip.Addr {
+	var out []netip.Addr
+	for i := range byte(4) {
+		out = append(out, netip.AddrFrom4([4]byte{198, 19, 199, 4 + i}))
+	}
+	return out
 }
 
 // Kind of account.
@@ -131,6 +145,7 @@ type Host struct {
 	Sysmon  bool
 	Always  bool // on day and night
 	Undrawn bool
+	Guests  []*Host // of a hypervisor
 }
 
 // Has reports whether the host has a role.
@@ -201,6 +216,7 @@ func New(seed uint64, n int) *City {
 		b.desks(a, k)
 		rest -= k
 	}
+	b.Help = b.r.IntN(3)
 	b.accounts(city, b.Bureau, 3)
 	b.accounts(hosp, b.Hospital, 2)
 	b.outside()

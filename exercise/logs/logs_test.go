@@ -67,6 +67,7 @@ func TestEverySchemaIsWritten(t *testing.T) {
 		Logon, LogonFailed, Logoff, ExplicitLogon, Special, ProcessCreated, ServiceAdded, TaskCreated, TicketGranting, ServiceTicket, PreAuthFailed, NTLMChecked,
 		ObjectModified, ShareOpened, ShareChecked, SysmonProcess, SysmonConnect, SysmonEnd, SysmonDriver, SysmonAccess, SysmonFile, SysmonValue, SysmonPipe, SysmonDNS,
 		SysmonDeleted, ServiceInstalled, ServiceState, ServiceStart, SessionLogon, SessionEnd, RemoteAuth, LogCleared, ScriptBlock, DefenderOff, DefenderFound, TaskLogged, TaskRan, WinRMShell,
+		DeviceAdded, GroupMember, GroupCreated, UserCreated, PasswordReset, LockedOut, CertIssued, SysmonStream, SessionLeft, SessionBack, RDPAccepted, Shutdown, LogStarted, Updated,
 	}
 	var recs []evtxwrite.Record
 	for i, sc := range all {

@@ -30,6 +30,7 @@ const (
 	Defender  = "Microsoft-Windows-Windows Defender/Operational"
 	Scheduler = "Microsoft-Windows-TaskScheduler/Operational"
 	WinRM     = "Microsoft-Windows-WinRM/Operational"
+	RDPCore   = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS/Operational"
 )
 
 const (
@@ -62,6 +63,12 @@ func scm(id uint16, message, spec string) *Schema {
 	return &Schema{Kind: Windows, Name: message, Fields: fields(spec, ""), win: &windows{
 		channel: System, provider: "Service Control Manager", guid: "{555908D1-A6D7-4695-8E1E-26931D2012F4}", id: id, level: 4,
 		keywords: classic, words: "Classic", message: message, qualifiers: 16384,
+	}}
+}
+
+func system(provider, guid string, id uint16, qualifiers int32, message, spec string) *Schema {
+	return &Schema{Kind: Windows, Name: message, Fields: fields(spec, ""), win: &windows{
+		channel: System, provider: provider, guid: guid, id: id, level: 4, keywords: classic, words: "Classic", message: message, qualifiers: qualifiers,
 	}}
 }
 
@@ -111,6 +118,13 @@ var (
 	PreAuthFailed  = audit(4771, 0, 14339, "Kerberos Authentication Service", "Kerberos pre-authentication failed.", "TargetUserName TargetSid:sid ServiceName TicketOptions:hex32=0x40810010 Status:hex32=0x18 PreAuthType=2 IpAddress IpPort CertIssuerName= CertSerialNumber= CertThumbprint=")
 	NTLMChecked    = audit(4776, 0, 14336, "Credential Validation", "The computer attempted to validate the credentials for an account.", "PackageName=MICROSOFT_AUTHENTICATION_PACKAGE_V1_0 TargetUserName Workstation Status:hex32=0x0")
 	ObjectModified = audit(5136, 0, 14081, "Directory Service Changes", "A directory service object was modified.", "OpCorrelationID:guid AppCorrelationID "+subject+"DSName DSType=%%14676 ObjectDN ObjectGUID:guid ObjectClass AttributeLDAPDisplayName AttributeSyntaxOID AttributeValue OperationType=%%14674")
+	DeviceAdded    = audit(6416, 1, 13316, "Plug and Play Events", "A new external device was recognized by the System.", subject+"DeviceId DeviceDescription ClassId:guid ClassName VendorIds= CompatibleIds= LocationInformation=")
+	GroupMember    = audit(4728, 0, 13826, "Security Group Management", "A member was added to a security-enabled global group.", "MemberName MemberSid:sid TargetUserName TargetDomainName TargetSid:sid "+subject+"PrivilegeList")
+	GroupCreated   = audit(4727, 0, 13826, "Security Group Management", "A security-enabled global group was created.", "TargetUserName TargetDomainName TargetSid:sid "+subject+"PrivilegeList SamAccountName SidHistory")
+	UserCreated    = audit(4720, 0, 13824, "User Account Management", "A user account was created.", "TargetUserName TargetDomainName TargetSid:sid "+subject+"PrivilegeList SamAccountName DisplayName UserPrincipalName HomeDirectory HomePath ScriptPath ProfilePath UserWorkstations PasswordLastSet AccountExpires PrimaryGroupId=513 AllowedToDelegateTo OldUacValue=0x0 NewUacValue=0x15 UserAccountControl UserParameters SidHistory LogonHours")
+	PasswordReset  = audit(4724, 0, 13824, "User Account Management", "An attempt was made to reset an account's password.", "TargetUserName TargetDomainName TargetSid:sid "+subject)
+	LockedOut      = audit(4740, 0, 13824, "User Account Management", "A user account was locked out.", "TargetUserName TargetDomainName TargetSid:sid "+subject)
+	CertIssued     = audit(4887, 0, 12805, "Certification Services", "Certificate Services approved a certificate request and issued a certificate.", "RequestId:num Requester Attributes= Disposition:num=3 SubjectKeyIdentifier Subject=")
 	ShareOpened    = audit(5140, 1, 12808, "File Share", "A network share object was accessed.", subject+shareObject+"AccessMask:hex32=0x1 AccessList=%%4416")
 	ShareChecked   = audit(5145, 0, 12811, "Detailed File Share", "A network share object was checked to see whether client can be granted desired access.", subject+shareObject+"RelativeTargetName AccessMask:hex32=0x120089 AccessList=%%1538~%%1541~%%4416~%%4419~%%4423 AccessReason")
 )
@@ -124,6 +138,7 @@ var (
 	SysmonAccess  = sysmon(10, 3, "Process accessed", "SourceProcessGUID:guid SourceProcessId:num SourceThreadId:num SourceImage TargetProcessGUID:guid TargetProcessId:num TargetImage GrantedAccess:hex32 CallTrace SourceUser TargetUser")
 	SysmonFile    = sysmon(11, 2, "File created", "ProcessGuid:guid ProcessId:num Image TargetFilename CreationUtcTime User")
 	SysmonValue   = sysmon(13, 2, "Registry value set", "EventType=SetValue ProcessGuid:guid ProcessId:num Image TargetObject Details User")
+	SysmonStream  = sysmon(15, 2, "File stream created", "ProcessGuid:guid ProcessId:num Image TargetFilename CreationUtcTime Hash Contents User")
 	SysmonPipe    = sysmon(17, 1, "Pipe Created", "EventType=CreatePipe ProcessGuid:guid ProcessId:num PipeName Image User")
 	SysmonDNS     = sysmon(22, 5, "Dns query", "ProcessGuid:guid ProcessId:num QueryName QueryStatus=0 QueryResults Image User")
 	SysmonDeleted = sysmon(26, 1, "File Delete logged", "ProcessGuid:guid ProcessId:num User Image TargetFilename Hashes IsExecutable:bool=false")
@@ -138,6 +153,12 @@ var (
 	SessionLogon = userData(operational(Sessions, tsSession, "{5D896912-022D-40AA-A3A8-4FA5515C76D7}", 21, 0, 4, 0, "Remote Desktop Services: Session logon succeeded:", "User SessionID:num=2 Address"), "EventXML", nsEventXML)
 	SessionEnd   = userData(operational(Sessions, tsSession, "{5D896912-022D-40AA-A3A8-4FA5515C76D7}", 23, 0, 4, 0, "Remote Desktop Services: Session logoff succeeded:", "User SessionID:num=2"), "EventXML", nsEventXML)
 	RemoteAuth   = userData(operational(Remote, tsRemote, "{C76BAA63-AE81-421C-B425-340B4B24157F}", 1149, 0, 4, 0, "Remote Desktop Services: User authentication succeeded:", "Param1 Param2 Param3"), "EventXML", nsEventXML)
+	SessionLeft  = userData(operational(Sessions, tsSession, "{5D896912-022D-40AA-A3A8-4FA5515C76D7}", 24, 0, 4, 0, "Remote Desktop Services: Session has been disconnected:", "User SessionID:num=2 Address"), "EventXML", nsEventXML)
+	SessionBack  = userData(operational(Sessions, tsSession, "{5D896912-022D-40AA-A3A8-4FA5515C76D7}", 25, 0, 4, 0, "Remote Desktop Services: Session reconnection succeeded:", "User SessionID:num=2 Address"), "EventXML", nsEventXML)
+	RDPAccepted  = operational(RDPCore, "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS", "{1139C61B-B549-4251-8ED3-27250A1EDEC8}", 131, 0, 4, 4, "The server accepted a new TCP connection from client.", "ConnType=TCP ClientIP")
+	Shutdown     = system("User32", "{B0AA8734-56F7-41CC-B2F4-DE228E98B946}", 1074, 32768, "The process has initiated the restart of the computer.", "param1 param2 param3=Operating~System:~Recovery~(Planned) param4=0x80020002 param5=restart param6= param7=NT~AUTHORITY\\SYSTEM")
+	LogStarted   = system("EventLog", "", 6005, 32768, "The Event log service was started.", "")
+	Updated      = operational(System, "Microsoft-Windows-WindowsUpdateClient", "{945A8954-C147-4ACD-923F-40C45405A658}", 19, 1, 4, 1, "Installation Successful: Windows successfully installed an update.", "updateTitle updateGuid:guid updateRevisionNumber:num=200 serviceGuid:guid={3DA21691-E39D-4DA6-8A4B-B43877BCB1B7}")
 	LogCleared   = userData(operational(Security, "Microsoft-Windows-Eventlog", "{FC65DDD8-D6EF-4962-83D5-6E5CFE9CE148}", 1102, 0, 4, 104, "The audit log was cleared.", "SubjectUserSid:sid SubjectUserName SubjectDomainName SubjectLogonId:hex64"), "LogFileCleared", "http://manifests.microsoft.com/win/2004/08/windows/eventlog")
 
 	ScriptBlock   = operational(Shell, powershell, "{A0C1853B-5C40-4B15-8766-3CF1C58F985A}", 4104, 1, 5, 2, "Creating Scriptblock text", "MessageNumber:num=1 MessageTotal:num=1 ScriptBlockText ScriptBlockId Path")

@@ -44,7 +44,9 @@ func (r *Record) appendWinlogbeat(b []byte) []byte {
 	b = member(b, "computer_name", r.Source.Computer)
 	b = member(b, "event_id", strconv.Itoa(int(w.id)))
 	b = member(b, "provider_name", w.provider)
-	b = member(b, "provider_guid", w.guid)
+	if w.guid != "" {
+		b = member(b, "provider_guid", w.guid)
+	}
 	b = member(b, "record_id", strconv.FormatUint(r.ID, 10))
 	if w.version > 0 {
 		b = append(b, `,"version":`...)
