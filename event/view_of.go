@@ -23,8 +23,6 @@ func (e *Event) View() View {
 		viewZeek(e, &v)
 	case "suricata":
 		viewSuricata(e, &v)
-	case "linux":
-		viewLinux(e, &v)
 	case "alert":
 		viewAlert(e, &v)
 	default:

@@ -16,6 +16,7 @@ import (
 
 	"citywall/event"
 	"citywall/ingest/format"
+	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/csvlog"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
@@ -30,6 +31,7 @@ func Formats() []format.Format {
 		evtx.Format(),
 		zeek.Format(),
 		eve.Format(),
+		auditd.Format(),
 		syslog.Format(),
 		csvlog.Format(),
 		jsonl.Format(),

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"citywall/ingest/format"
+	"citywall/ingest/format/auditd"
+	"citywall/ingest/format/authlog"
 	"citywall/ingest/format/cef"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
@@ -17,6 +19,8 @@ import (
 // The first that matches reads it.
 var dialects = sync.OnceValue(func() []format.Dialect {
 	return []format.Dialect{
+		auditd.Dialect(),
+		authlog.Dialect(),
 		fortios.Dialect(),
 		cef.Dialect(),
 		leef.Dialect(),
