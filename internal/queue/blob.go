@@ -38,7 +38,7 @@ type Blob struct {
 // it and is deleted when that message is acknowledged; one that was never
 // published is swept away later.
 func (q *Queue) PutBlob(ctx context.Context, r io.Reader) (Blob, error) {
-	if err := q.free.check(); err != nil {
+	if err := q.free.Check(); err != nil {
 		return Blob{}, err
 	}
 	name := uuid.Must(uuid.NewV7()).String()
@@ -47,7 +47,7 @@ func (q *Queue) PutBlob(ctx context.Context, r io.Reader) (Blob, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		if err := q.free.check(); err != nil {
+		if err := q.free.Check(); err != nil {
 			return 0, err
 		}
 		return r.Read(p)

@@ -47,7 +47,7 @@ func (q *Queue) Publish(ctx context.Context, ms ...Message) error {
 		}
 		r.raw, r.ids = append(r.raw, b...), append(r.ids, ms[i].ID)
 	}
-	if err := q.free.check(); err != nil {
+	if err := q.free.Check(); err != nil {
 		q.st.refused.Add(1)
 		return err
 	}

@@ -35,6 +35,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"citywall/internal/disk"
 	"citywall/internal/durable"
 	"citywall/internal/fault"
 )
@@ -69,7 +70,7 @@ type Queue struct {
 	wg      sync.WaitGroup
 	close   sync.Once
 
-	free freeSpace
+	free disk.Watch
 	st   counters
 }
 
@@ -85,7 +86,7 @@ func Open(ctx context.Context, dir string, cfg Config, log *slog.Logger) (*Queue
 		}
 	}
 	q := &Queue{cfg: cfg, dir: dir, log: log, in: make(chan *request), stopped: make(chan struct{})}
-	q.free = freeSpace{dir: dir, min: cfg.MinFree}
+	q.free = disk.Watch{Dir: dir, Keep: cfg.MinFree, Config: disk.Defaults()}
 	var err error
 	if q.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(inFlight)); err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
