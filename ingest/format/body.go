@@ -11,8 +11,8 @@ import "citywall/event"
 // own hostname is never mixed with the relay's.
 type Body struct {
 	f    *event.Fields
-	head int       // fields of the header
-	seen [4]uint64 // a bit for each hash of a name that is there: no scan for new ones
+	head int        // fields of the header
+	seen [16]uint64 // a bit for each hash of a name that is there: no scan for new ones
 }
 
 // NewBody returns a Body over f with room for n more fields.
@@ -34,8 +34,10 @@ func (b *Body) mark(name string) bool {
 	if name == "" {
 		return true
 	}
-	h := uint(len(name))*37 + uint(name[0])*7 + uint(name[len(name)-1])*31 + uint(name[len(name)/2])*61
-	i, bit := h>>6&3, uint64(1)<<(h&63)
+	n := len(name)
+	h := (uint32(n) | uint32(name[0])<<8 | uint32(name[n-1])<<16 | uint32(name[n/2])<<24) ^ uint32(name[n/3])<<12
+	h *= 0x9e3779b1 // Knuth's multiplicative hash; the high bits are the mixed ones
+	i, bit := h>>28, uint64(1)<<(h>>22&63)
 	was := b.seen[i]&bit != 0
 	b.seen[i] |= bit
 	return was

@@ -13,6 +13,7 @@ import (
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
 	"citywall/ingest/format/leef"
+	"citywall/ingest/format/panos"
 )
 
 // dialects lists what a message may be, the more particular before the general.
@@ -24,6 +25,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		fortios.Dialect(),
 		cef.Dialect(),
 		leef.Dialect(),
+		panos.Dialect(),
 		eve.Dialect(),
 	}
 })
