@@ -26,6 +26,8 @@ type Options struct {
 	Clock    time.Duration // the largest clock error: some sources and machines are wrong by up to so much; at most MaxClock
 	Sample   int           // 0, or the core switch exports one packet in so many (2 to MaxSample) in place of Zeek's records
 	CGNAT    bool          // attackers share outside addresses with honest people; the city's own hide behind a pool
+
+	cut time.Duration // of LossHorizon
 }
 
 // NoDays asks for an attack on the first day of the logs.
@@ -41,7 +43,7 @@ const (
 	LossController Loss = "controller" // the domain controllers' logs were never collected
 	LossEntry      Loss = "entry"      // the first host was wiped
 	LossCore       Loss = "core"       // no sensor at the core switch
-	LossHorizon    Loss = "horizon"    // the logs begin half an hour after the first compromise
+	LossHorizon    Loss = "horizon"    // the logs begin half an hour after the first compromise, or a twelfth of the dwell time
 	LossThreeDays  Loss = "3-days"     // logs are kept for three days only, counted back from the end
 )
 
@@ -69,7 +71,7 @@ const (
 	MaxClock  = 10 * time.Minute
 	MaxSample = 10_000
 	maxDwell  = 14 * 24 * time.Hour
-	horizon   = 30 * time.Minute   // of LossHorizon, after the first compromise
+	horizon   = 30 * time.Minute   // of LossHorizon, after the first compromise; a twelfth of the dwell time when that is less
 	kept      = 3 * 24 * time.Hour // of LossThreeDays, before the end
 	after     = 25 * time.Minute   // how long the logs go on after the last deed
 	slower    = 8                  // StealthSlow
@@ -112,6 +114,7 @@ func (o *Options) fill(sc *Scenario) error {
 	if o.Dwell < sc.least || o.Dwell > maxDwell {
 		return fault.New(fault.Invalid, "dwell %s: want %s to %s", o.Dwell, sc.least, maxDwell)
 	}
+	o.cut = min(horizon, sc.dwell/12, o.Dwell/12)
 	for _, l := range o.Loss {
 		if !slices.Contains(Losses(), l) {
 			return fault.New(fault.Invalid, "loss %q: want some of %v", l, Losses())

@@ -36,9 +36,14 @@ func Scenarios() []Scenario {
 	script := func(name, entry string, play func(*stage)) Scenario {
 		return Scenario{name, "exercise." + name + ".title", "exercise." + name + ".about", entry, evening, 2, working, 2 * time.Hour, play}
 	}
+	fast := script("worm", "usb", worm)
+	fast.hour, fast.dwell, fast.least = 10*time.Hour+20*time.Minute, 25*time.Minute, 5*time.Minute
 	return []Scenario{
 		script("hospital", "vpn", hospital),
 		script("webshell", "web", webshell),
+		script("hypervisor", "vpn", hypervisor),
+		script("remotetool", "mail", remotetool),
+		fast,
 	}
 }
 
@@ -121,7 +126,7 @@ func (p *Play) scene(out func(logs.Record)) *act.Scene {
 func (p *Play) horizon() time.Time {
 	var from time.Time
 	if p.opt.lost(LossHorizon) {
-		from = p.opt.Attack.Add(horizon)
+		from = p.opt.Attack.Add(p.opt.cut)
 	}
 	if at := p.end.Add(-kept); p.opt.lost(LossThreeDays) && at.After(from) {
 		from = at
@@ -220,7 +225,11 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 		}
 	}
 	_, serviced := weakness(p.city, p.opt.Seed, p.opt.has(StealthPairs))
-	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: serviced, Down: p.down}
+	_, aided := helped(p.city, p.opt.Seed, p.opt.has(StealthPairs))
+	if p.opt.has(StealthPairs) { // nobody visits himself
+		serviced, aided = nil, nil
+	}
+	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: map[*city.Agency]*city.Host{p.city.Hospital: serviced, p.city.Bureau: aided}, Down: p.down}
 	for _, a := range plan.Actors() {
 		add(a.Next, a.Do)
 	}

@@ -229,3 +229,30 @@ func (s *Scene) Guess(r *rand.Rand, t time.Time, m Remote, port uint16) {
 	s.windows(r, ms(t, 80), m.Dst, logs.LogonFailed, "TargetUserName", m.Account.Name, "TargetDomainName", m.Account.Domain.NetBIOS, "LogonType", "3",
 		"WorkstationName", m.Station, "IpAddress", m.Src.Addr.String(), "IpPort", itoa(c.SrcPort))
 }
+
+// Anonymous is a connection to a service from inside without an account: over
+// SMB a null session, which Windows logs as ANONYMOUS LOGON; over RDP only the
+// connection is on record. Old print servers and scanners make them too.
+func (s *Scene) Anonymous(r *rand.Rand, t time.Time, src End, dst *city.Host, port uint16, by *Proc) Seen {
+	service := "gssapi,smb,ntlm"
+	if port != 445 {
+		service = "ssl,rdp"
+	}
+	c, f := s.Connect(r, t, Conn{Src: src, Dst: On(dst), Port: port, Service: service, App: "smb", Out: 62_000 + r.Int64N(30_000), In: 6_000 + r.Int64N(4000), For: between(r, 2*time.Second, 6*time.Second), By: by})
+	if port != 445 {
+		rec := s.event(r, ms(t, 60), dst, logs.RDPAccepted, "ClientIP", src.Addr.String()+":"+itoa(c.SrcPort))
+		rec.User = "S-1-5-20"
+		f.see(s.emit(rec))
+		return f
+	}
+	station := "-"
+	if src.Host != nil {
+		station = src.Host.Name
+	}
+	nobody := &city.Account{Domain: &city.Domain{NetBIOS: "NT AUTHORITY"}, Name: "ANONYMOUS LOGON", SID: "S-1-5-7"}
+	who, at := s.logon(r, ms(t, 90), dst, nobody, 3, &c, station)
+	f.see(at)
+	f.see(s.share(r, ms(t, 130), who, &c, "IPC$"))
+	s.Logoff(r, ms(t, 1900), who, 3)
+	return f
+}

@@ -87,16 +87,16 @@ func (p *Plan) policy(r *rand.Rand, t time.Time, ag *city.Agency, a *city.Accoun
 	s.EditPolicy(r, t.Add(minutes(4)), jump, ag.Domain.DCs[0], pol, `User\Preferences\Drives\Drives.xml`, "")
 }
 
-// terminal is the hospital's administrator looking after one machine every day,
+// terminal is a domain's administrator looking after one machine every day,
 // which leaves his credentials in its memory.
 func (p *Plan) terminal(ag *city.Agency) {
-	if ag != p.Scene.City.Hospital || p.Serviced == nil {
+	if p.Serviced[ag] == nil {
 		return
 	}
 	a := ag.Domain.Admins[0]
 	p.daily(13, 20, 40, workday, func(r *rand.Rand, t time.Time) {
 		jump, _ := p.Scene.RDP(r, t, act.Remote{Account: a, Src: act.On(a.Home), Dst: ag.Jump, By: act.Actor{Account: a.Self, Host: a.Home, Logon: "0x5a310", Session: 1}, For: minutes(20)})
-		p.Scene.RDP(r, t.Add(minutes(2)), act.Remote{Account: a, Src: act.On(ag.Jump), Dst: p.Serviced, By: jump, For: minutes(11)})
+		p.Scene.RDP(r, t.Add(minutes(2)), act.Remote{Account: a, Src: act.On(ag.Jump), Dst: p.Serviced[ag], By: jump, For: minutes(11)})
 	})
 }
 
@@ -106,7 +106,7 @@ func (p *Plan) bursts() {
 	c, s := p.Scene.City, p.Scene
 	p.daily(10, 30, 400, nil, func(r *rand.Rand, t time.Time) {
 		h := pick(r, pick(r, c.Agencies).PCs)
-		if !h.Sysmon || !on(h, t) || p.Down(h, t) {
+		if !h.Sysmon || !On(h, t) || p.Down(h, t) {
 			return
 		}
 		who := act.Actor{Account: h.Owner, Host: h, Logon: "0x3c1f2", Session: 1}

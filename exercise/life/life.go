@@ -34,10 +34,10 @@ type Plan struct {
 	Seed     uint64
 	Begin    time.Time
 	End      time.Time
-	Attack   time.Time     // evening of the attack; the weekly sweep falls on it, by chance
-	Rate     float64       // 1 is an ordinary day; less thins out everything that people do
-	Vendor   *city.Account // hospital maintenance company
-	Serviced *city.Host    // hospital machine that its administrator looks after every day
+	Attack   time.Time                   // evening of the attack; the weekly sweep falls on it, by chance
+	Rate     float64                     // 1 is an ordinary day; less thins out everything that people do
+	Vendor   *city.Account               // hospital maintenance company
+	Serviced map[*city.Agency]*city.Host // machine of a domain that its administrator looks after every day
 	Down     func(h *city.Host, t time.Time) bool
 	actors   []Actor
 }

@@ -18,15 +18,15 @@ func addr4(b [4]byte) netip.Addr { return netip.AddrFrom4(b) }
 // homeAddr is the address of the n-th household or company outside.
 func homeAddr(n int) netip.Addr { return addr4([4]byte{198, 19, byte(60 + n/250), byte(1 + n%250)}) }
 
-// on reports whether a workstation is running.
-func on(h *city.Host, t time.Time) bool { return h.Always || daytime(t) }
+// On reports whether a workstation is running.
+func On(h *city.Host, t time.Time) bool { return h.Always || daytime(t) }
 
 // workstation is what a machine does by itself: group policy, updates, now and
 // then a program of the system; one in thirty reports to its maker on the hour.
 func (p *Plan) workstation(h *city.Host) {
 	s := p.Scene
 	p.every(minutes(420/p.Rate), func(r *rand.Rand, t time.Time) {
-		if !on(h, t) || p.Down(h, t) {
+		if !On(h, t) || p.Down(h, t) {
 			return
 		}
 		s.Refresh(r, t, h)
@@ -39,7 +39,7 @@ func (p *Plan) workstation(h *city.Host) {
 		}
 	})
 	p.daily(11, 30, 240, nil, func(r *rand.Rand, t time.Time) {
-		if on(h, t) && !p.Down(h, t) {
+		if On(h, t) && !p.Down(h, t) {
 			s.HTTP(r, t, act.Request{Src: act.On(h), Dst: act.On(s.City.Srv.Patch), Port: 8530, Method: "POST", Host: "dib-wsus01.city.example:8530",
 				URI: "/ClientWebService/client.asmx", Agent: "Windows-Update-Agent/10.0.10011.16384 Client-Protocol/2.50", Sent: 2400, Recvd: 18000 + r.Int64N(90000)})
 		}
@@ -150,7 +150,7 @@ func (p *Plan) distribution() {
 		p.daily(hour, minute, 10, want, func(r *rand.Rand, t time.Time) {
 			version := 100 + int(t.Unix()/86400)%100
 			for _, h := range targets {
-				if r.IntN(100) >= share || !on(h, t) {
+				if r.IntN(100) >= share || !On(h, t) {
 					continue
 				}
 				svc, _ := s.RemoteService(r, t, act.Remote{Account: c.Bureau.Domain.Deploy, Src: act.On(c.Srv.Deploy), Dst: h}, "CityDeploy", "CityDeploy.exe", "", 4_800_000)
