@@ -54,6 +54,12 @@ func TestRouting(t *testing.T) {
 		{"product: fortigate, service: event", `action: Delete`, `{"_product":"fortinet","_category":"event","_service":"system","action":"Delete"}`, `{"_product":"fortinet","_category":"traffic","action":"Delete"}`},
 		{"product: alert", `short: W-Acc-Sus`, `{"_product":"alert","_service":"wazuh","short":"W-Acc-Sus"}`, `{"_product":"suricata","_service":"alert","short":"W-Acc-Sus"}`},
 		{"product: alert, service: aminer", `short: A`, `{"_product":"alert","_category":"alert","_service":"aminer","short":"A"}`, `{"_product":"alert","_category":"alert","_service":"wazuh","short":"A"}`},
+		{"product: linux, category: process_creation", `CommandLine: /bin/id`, `{"_product":"linux","_service":"sudo","event":"command","COMMAND":"/bin/id"}`, `{"_product":"linux","_service":"sudo","event":"command_refused","COMMAND":"/bin/id"}`},
+		{"product: linux, category: process_creation", `Image|endswith: /sh, CommandLine|contains: shadow`, `{"_product":"linux","_category":"process_creation","_service":"auditd","type":["SYSCALL","EXECVE"],"exe":"/usr/bin/sh","argv":"sh -c cat /etc/shadow"}`, `{"_product":"linux","_service":"auditd","type":["SYSCALL"],"exe":"/usr/bin/sh","proctitle":"sh -c cat /etc/shadow"}`},
+		{"product: linux, category: file_event", `TargetFilename|startswith: /etc/cron`, `{"_product":"linux","_service":"auditd","nametype":["PARENT","CREATE"],"name":["/etc/cron.d","/etc/cron.d/x"]}`, `{"_product":"linux","_service":"auditd","nametype":["NORMAL"],"name":["/etc/cron.d/x"]}`},
+		{"product: linux, category: network_connection", `DestinationPort: 4444`, `{"_product":"linux","_service":"auditd","SYSCALL":"connect","laddr":"203.0.113.9","lport":"4444"}`, `{"_product":"linux","_service":"auditd","SYSCALL":"bind","laddr":"203.0.113.9","lport":"4444"}`},
+		{"product: paloalto, service: threat", `subtype: spyware`, `{"_product":"paloalto","_category":"firewall","_service":"threat","subtype":"spyware"}`, `{"_product":"paloalto","_category":"firewall","_service":"system","subtype":"spyware"}`},
+		{"category: firewall", `dst_ip: 10.0.0.9, dst_port: 445`, `{"_product":"paloalto","_category":"firewall","_service":"traffic","dst":"10.0.0.9","dport":"445"}`, `{"_product":"paloalto","_category":"firewall","_service":"config","dst":"10.0.0.9","dport":"445"}`},
 		{"product: aws, service: cloudtrail", `eventName: X`, `{"_product":"aws","_service":"cloudtrail","eventName":"X"}`, `{"_product":"aws","_service":"other","eventName":"X"}`},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, c.detection))
@@ -83,7 +89,8 @@ func TestUnrouted(t *testing.T) {
 		{"product: windows, service: nonsense", false},
 		{"product: aws, service: cloudtrail", false},
 		{"product: windows, category: file_rename", false},
-		{"product: linux, category: process_creation", false},
+		{"product: linux, category: process_creation", true},
+		{"product: macos, category: process_creation", false},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, "A: 1"))
 		if rep.Loaded != 1 || (len(rep.Unrouted) == 0) != c.routed || e.Rules()[0].Routed != c.routed {
