@@ -4,13 +4,17 @@
 // Package eventstore keeps events and finds them again.
 //
 // It promises that an acknowledged batch survives a kill, that each event is
-// stored once however often its batch is delivered, and that every read names
-// a scope and a bound in time. Engines live below it (duck) and prove
-// themselves with package storetest. Nobody else writes SQL for events.
+// stored once however often its batch is delivered, that every read names a
+// scope and a bound in time, and that no answer is partial without saying so.
+// Engines live below it (duck, clickhouse) and prove themselves with package
+// storetest. Nobody else writes SQL for events.
 package eventstore
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"citywall/event"
@@ -50,8 +54,36 @@ const (
 // Page is one page of a result.
 type Page struct {
 	Events     []*event.Event
-	Next       string // cursor, "" at the end
-	Incomplete string // why the answer is partial, "" when it is whole
+	Next       string      // cursor, "" at the end
+	Incomplete *Incomplete // why the answer is partial, nil when it is whole
+}
+
+// Incomplete says that not all of the store took part in an answer: shards of
+// a cluster do not answer. Search has it in its page. The other questions
+// return it as the error beside what they know: Count, Histogram and Top their
+// numbers without those shards, Each after it passed on all that there is. So
+// who does not look for it takes the answer for a failure, never for whole.
+type Incomplete struct {
+	Missing []int // numbers of the shards, from 1
+	Of      int   // how many there are
+}
+
+// Error implements error.
+func (i *Incomplete) Error() string {
+	what, verb := "shard", "does"
+	if len(i.Missing) > 1 {
+		what, verb = "shards", "do"
+	}
+	return fmt.Sprintf("incomplete: %s %s of %d %s not answer", what, i.Numbers(), i.Of, verb)
+}
+
+// Numbers returns "2", or "1, 3".
+func (i *Incomplete) Numbers() string {
+	s := make([]string, len(i.Missing))
+	for k, n := range i.Missing {
+		s[k] = strconv.Itoa(n)
+	}
+	return strings.Join(s, ", ")
 }
 
 // Bucket is one bar of a histogram.
@@ -76,7 +108,8 @@ type Store interface {
 	Append(ctx context.Context, b Batch) error
 	// Search returns one page.
 	Search(ctx context.Context, s identity.Scope, q Query) (Page, error)
-	// Get returns one event or a not-found error.
+	// Get returns one event or a not-found error. An id that may lie where
+	// nobody answers is an unavailable error, not a not-found.
 	Get(ctx context.Context, s identity.Scope, id event.ID) (*event.Event, error)
 	// Count returns the number of events q selects, pages ignored.
 	Count(ctx context.Context, s identity.Scope, q Query) (int64, error)

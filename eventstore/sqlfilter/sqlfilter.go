@@ -7,7 +7,9 @@
 // It promises that no value and no native field name ever becomes part of the
 // SQL text: values are arguments, columns come from eventstore.Columns, native
 // names are arguments of the dialect's look-up. What engines say differently is
-// in their Dialect. It knows no scope and no bounds: those are the engine's.
+// in their Dialect; the rest keeps to what all of them read, so no TRUE, FALSE
+// and IS TRUE, which ClickHouse learned late. It knows no scope and no bounds:
+// those are the engine's.
 package sqlfilter
 
 import (
@@ -85,6 +87,23 @@ func (b *Builder) Arg(v any) string {
 	return b.Dialect.Placeholder(len(b.Args))
 }
 
+// Value returns the argument that p stands for, for a dialect that must write
+// another one in its place.
+func (b *Builder) Value(p string) any {
+	for i := len(b.Args) - 1; i >= 0; i-- { // mostly the last
+		if b.Dialect.Placeholder(i+1) == p {
+			return b.Args[i]
+		}
+	}
+	return nil
+}
+
+// all and none hold for every row and for none.
+const (
+	all  = "(1 = 1)"
+	none = "(1 = 0)"
+)
+
 // Filter returns the condition of f; nil is all.
 func (b *Builder) Filter(f eventstore.Filter) (string, error) { return b.filter(f, 0) }
 
@@ -94,16 +113,16 @@ func (b *Builder) filter(f eventstore.Filter, depth int) (string, error) {
 	}
 	switch f := f.(type) {
 	case nil:
-		return "TRUE", nil
+		return all, nil
 	case eventstore.And:
-		return b.join(f, " AND ", "TRUE", depth)
+		return b.join(f, " AND ", all, depth)
 	case eventstore.Or:
-		return b.join(f, " OR ", "FALSE", depth)
+		return b.join(f, " OR ", none, depth)
 	case eventstore.Not:
 		s, err := b.filter(f.F, depth+1)
 		// A comparison with an unknown value is NULL, and NOT NULL is NULL;
 		// people mean "everything else".
-		return "((" + s + ") IS NOT TRUE)", err
+		return "(NOT coalesce((" + s + "), " + none + "))", err
 	case eventstore.Word:
 		return b.word(string(f)), nil
 	case eventstore.Cond:
@@ -112,9 +131,9 @@ func (b *Builder) filter(f eventstore.Filter, depth int) (string, error) {
 	return "", fault.New(fault.Invalid, "unknown kind of filter %T", f)
 }
 
-func (b *Builder) join(fs []eventstore.Filter, op, none string, depth int) (string, error) {
+func (b *Builder) join(fs []eventstore.Filter, op, empty string, depth int) (string, error) {
 	if len(fs) == 0 {
-		return none, nil
+		return empty, nil
 	}
 	parts := make([]string, len(fs))
 	for i, f := range fs {
@@ -128,7 +147,7 @@ func (b *Builder) join(fs []eventstore.Filter, op, none string, depth int) (stri
 
 func (b *Builder) word(w string) string {
 	if w == "" {
-		return "TRUE"
+		return all
 	}
 	d := b.Dialect
 	parts := []string{d.AnyText(b, w)}
@@ -200,13 +219,13 @@ func (b *Builder) columnEq(kind eventstore.Kind, x, v string) (string, bool) {
 	case eventstore.KindID:
 		id, err := event.ParseID(v)
 		if err != nil {
-			return "FALSE", true
+			return none, true
 		}
 		return x + " = " + b.Arg(d.IDArg(id)), true
 	case eventstore.KindNumber:
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil {
-			return "FALSE", true
+			return none, true
 		}
 		return x + " = " + b.Arg(n), true
 	case eventstore.KindAddr:

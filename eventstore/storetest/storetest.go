@@ -107,8 +107,8 @@ func pages(t testing.TB, s eventstore.Store, sc identity.Scope, q eventstore.Que
 		if err != nil {
 			t.Fatalf("page %d: %v", n, err)
 		}
-		if p.Incomplete != "" {
-			t.Fatalf("page %d is incomplete: %s", n, p.Incomplete)
+		if p.Incomplete != nil {
+			t.Fatalf("page %d: %v", n, p.Incomplete)
 		}
 		out = append(out, p.Events...)
 		if p.Next == "" {

@@ -235,7 +235,7 @@ func (s *Server) caseEvents(w http.ResponseWriter, r *http.Request, who desk.Who
 		return err
 	}
 	out := pageOf(p.Events, p.Next, NewEvent)
-	out.Note = p.Incomplete
+	out.Note = partial(p.Incomplete)
 	return put(w, out)
 }
 

@@ -56,8 +56,16 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, who desk.Who) er
 		return err
 	}
 	p := pageOf(f.Page.Events, f.Page.Next, NewEvent)
-	p.Note = f.Page.Incomplete
+	p.Note = partial(f.Page.Incomplete)
 	return put(w, p)
+}
+
+// partial is why an answer is partial, "" when it is whole.
+func partial(i *eventstore.Incomplete) string {
+	if i == nil {
+		return ""
+	}
+	return i.Error()
 }
 
 func (s *Server) eventCount(w http.ResponseWriter, r *http.Request, who desk.Who) error {
