@@ -16,11 +16,15 @@ import (
 
 	"citywall/event"
 	"citywall/ingest/format"
+	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/csvlog"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
+	"citywall/ingest/format/iis"
 	"citywall/ingest/format/jsonl"
+	"citywall/ingest/format/ncsa"
+	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/syslog"
 	"citywall/ingest/format/zeek"
 )
@@ -32,6 +36,10 @@ func Formats() []format.Format {
 		zeek.Format(),
 		eve.Format(),
 		auditd.Format(),
+		iis.Format(),
+		nginx.Format(),
+		apache.Format(),
+		ncsa.Format(),
 		syslog.Format(),
 		csvlog.Format(),
 		jsonl.Format(),

@@ -7,12 +7,15 @@ import (
 	"sync"
 
 	"citywall/ingest/format"
+	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/authlog"
 	"citywall/ingest/format/cef"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
 	"citywall/ingest/format/leef"
+	"citywall/ingest/format/ncsa"
+	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/panos"
 )
 
@@ -22,6 +25,9 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 	return []format.Dialect{
 		auditd.Dialect(),
 		authlog.Dialect(),
+		nginx.Dialect(),
+		apache.Dialect(),
+		ncsa.Dialect(),
 		fortios.Dialect(),
 		cef.Dialect(),
 		leef.Dialect(),

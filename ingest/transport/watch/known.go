@@ -253,7 +253,7 @@ func (w *Watcher) begin(c candidate, r io.ReaderAt) *file {
 		switch {
 		case g.Name == "csv":
 			f.Format = g.Name
-		case g.Name == "zeek" && head[0] != '{':
+		case (g.Name == "zeek" || g.Name == "iis") && bytes.HasPrefix(bytes.TrimPrefix(head, mark), []byte("#")):
 			f.Format = g.Name
 		}
 	} else if w.cfg.CSV != nil {

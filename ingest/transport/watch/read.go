@@ -160,22 +160,25 @@ func (g *grouping) add(text []byte, off int64) {
 	g.records++
 }
 
+// mark is the byte order mark of UTF-8, which some files begin with.
+var mark = []byte("\xef\xbb\xbf")
+
 // header keeps a line that others need to be understood, and reports whether
 // text is one.
 func (g *grouping) header(text []byte, off int64) bool {
+	if off == 0 {
+		text = bytes.TrimPrefix(text, mark)
+	}
 	switch {
-	case g.f.Format == "zeek" && text[0] == '#':
+	case (g.f.Format == "zeek" || g.f.Format == "iis") && bytes.HasPrefix(text, []byte("#")):
 		g.close() // the lines before belong to the header before
-		if bytes.HasPrefix(text, []byte("#separator")) {
+		if bytes.HasPrefix(text, []byte("#separator")) || bytes.HasPrefix(text, []byte("#Software")) {
 			g.head = nil
 		}
 		if bytes.HasPrefix(text, []byte("#close")) || len(g.head) > maxHead {
 			return true
 		}
 	case g.f.Format == "csv" && len(g.head) == 0:
-		if off == 0 {
-			text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-		}
 	default:
 		return false
 	}

@@ -267,6 +267,21 @@ func TestHeaders(t *testing.T) {
 			}
 		}
 	})
+	t.Run("iis", func(t *testing.T) {
+		const head = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time c-ip cs-method sc-status\n"
+		w := newWorld(t, t.TempDir(), nil)
+		w.write("u_ex260313.log", head+"2026-03-13 10:50:00 10.0.0.1 GET 200\n")
+		w.look()
+		other := strings.ReplaceAll(head, "c-ip", "s-ip")
+		w.write("u_ex260313.log", "2026-03-13 10:50:01 10.0.0.1 GET 404\n"+other+"2026-03-13 10:50:02 10.0.0.9 GET 200\n")
+		w.look()
+		w.want("2026-03-13 10:50:00 10.0.0.1 GET 200", "2026-03-13 10:50:01 10.0.0.1 GET 404", "2026-03-13 10:50:02 10.0.0.9 GET 200")
+		for i, want := range []string{head, head, other} {
+			if m := w.ms[i]; string(m.Head) != want || m.Format != "iis" {
+				t.Errorf("message %d: format %q, head %q", i, m.Format, m.Head)
+			}
+		}
+	})
 	t.Run("csv", func(t *testing.T) {
 		w := newWorld(t, t.TempDir(), nil)
 		w.write("alerts.csv", "time,name,ip,host,short\n1,a,10.0.0.1,h,s\n")
