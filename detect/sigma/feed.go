@@ -94,7 +94,7 @@ func (c *correlation) flush() []detect.Finding {
 	for _, h := range m.waiting {
 		out = append(out, c.slide(h, true)...)
 	}
-	m.waiting, m.held = nil, 0
+	m.waiting, m.crowded, m.held = nil, 0, 0
 	clear(m.groups)
 	return out
 }
@@ -110,6 +110,7 @@ func (e *Engine) CorrelationLoss() CorrelationLoss {
 		all.NoTime += l.NoTime
 		all.Late += l.Late
 		all.Full += l.Full
+		all.LetGo += l.LetGo
 	}
 	return all
 }

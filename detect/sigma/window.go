@@ -50,6 +50,7 @@ type windowMemory struct {
 	groups  map[string]*group // guarded by mu
 	held    int               // hits in groups; guarded by mu
 	waiting []*hit            // batch: until Flush; guarded by mu
+	crowded int               // batch: waiting hits at which hopeless ones are let go next; guarded by mu
 	lost    CorrelationLoss   // guarded by mu
 	forgot  time.Time         // bound of the last forget; guarded by mu
 }
@@ -58,8 +59,9 @@ type windowMemory struct {
 type CorrelationLoss struct {
 	NoField int64 `json:"no_field"` // lacked a field of group-by, or a number to add
 	NoTime  int64 `json:"no_time"`
-	Late    int64 `json:"late"` // older than the window when they came
-	Full    int64 `json:"full"` // beyond a bound of the memory
+	Late    int64 `json:"late"`   // older than the window when they came
+	Full    int64 `json:"full"`   // beyond a bound of the memory
+	LetGo   int64 `json:"let_go"` // batch: without company when many waited (hopeless.go)
 }
 
 // group is the sliding window of one key: hits in order of time, and what is
@@ -85,11 +87,7 @@ func (c *correlation) observe(h *hit, batch bool) []detect.Finding {
 		m.lost.NoField++
 		return nil
 	case batch:
-		if len(m.waiting) >= maxHeld {
-			m.lost.Full++
-			return nil
-		}
-		m.waiting = append(m.waiting, h)
+		c.wait(h)
 		return nil
 	}
 	return c.slide(h, false)
