@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
+	"sync"
 
 	"citywall/event"
 )
@@ -74,29 +76,152 @@ func EachLine(ctx context.Context, r io.Reader, f func(Line) error) error {
 }
 
 // Lines makes a Decode function out of a record function for formats with one
-// record a line.
+// record a line. Records are decoded on up to maxWorkers processors at once, so
+// record must keep nothing from one call to the next that changes a result;
+// emit is called by the caller's goroutine alone, in the order of the lines.
 func Lines(record func(rec []byte, p Pos, src Source) (*event.Event, error)) func(context.Context, io.Reader, Source, Emit) (Stats, error) {
 	return func(ctx context.Context, r io.Reader, src Source, emit Emit) (Stats, error) {
-		var st Stats
-		err := EachLine(ctx, r, func(l Line) error {
-			if l.Long {
-				st.Damaged++
-				st.Note("line %d at byte %d is longer than %d bytes", l.Pos.Line, l.Pos.Offset, MaxRecord)
-				return nil
-			}
-			e, err := record(l.Text, l.Pos, src)
-			if errors.Is(err, ErrSkip) {
-				st.Skipped++
-				return nil
-			}
-			if err != nil {
-				st.Damaged++
-				st.Note("line %d at byte %d: %v", l.Pos.Line, l.Pos.Offset, err)
-				return nil
-			}
-			st.Saw(e)
-			return emit(e)
-		})
-		return st, err
+		return decodeLines(ctx, r, min(runtime.GOMAXPROCS(0), maxWorkers), func(l Line) (*event.Event, error) {
+			return record(l.Text, l.Pos, src)
+		}, emit)
 	}
+}
+
+const (
+	maxWorkers = 4
+	pageBytes  = 128 << 10 // of lines that a worker takes at a time
+	pageLines  = 256
+)
+
+// page is some lines and what became of them.
+type page struct {
+	text  []byte
+	lines []Line // Text lies in text
+	ends  []int
+	out   []decoded
+	done  chan struct{} // closed by the worker
+}
+
+type decoded struct {
+	ev  *event.Event
+	err error
+}
+
+func (p *page) add(l Line) {
+	p.text = append(p.text, l.Text...) // may move: Text is set when the page is full
+	p.lines, p.ends = append(p.lines, l), append(p.ends, len(p.text))
+}
+
+func (p *page) full() bool { return len(p.text) >= pageBytes || len(p.lines) >= pageLines }
+
+// decode runs in a worker.
+func (p *page) decode(record func(Line) (*event.Event, error)) {
+	from := 0
+	for i := range p.lines {
+		l := &p.lines[i]
+		l.Text = p.text[from:p.ends[i]:p.ends[i]]
+		if from = p.ends[i]; l.Long {
+			p.out = append(p.out, decoded{})
+			continue
+		}
+		ev, err := record(*l)
+		p.out = append(p.out, decoded{ev, err})
+	}
+	close(p.done)
+}
+
+// decodeLines reads in one goroutine, decodes in several and emits in the
+// caller's. Both channels bound what is in memory; used pages go back to the
+// reader.
+func decodeLines(ctx context.Context, r io.Reader, workers int, record func(Line) (*event.Event, error), emit Emit) (Stats, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	work := make(chan *page, workers)
+	order := make(chan *page, 3*workers)
+	spare := make(chan *page, 3*workers)
+	var wg sync.WaitGroup
+	defer wg.Wait() // the reader and the workers, once cancelled
+	defer cancel()
+	for range workers {
+		wg.Go(func() {
+			for p := range work {
+				p.decode(record)
+			}
+		})
+	}
+	var readErr error // read after order is closed
+	wg.Go(func() {
+		defer close(order)
+		defer close(work)
+		readErr = readPages(ctx, r, work, order, spare)
+	})
+	var st Stats
+	for p := range order {
+		<-p.done
+		for i := range p.out {
+			if err := st.take(&p.lines[i], p.out[i], emit); err != nil {
+				return st, err
+			}
+		}
+		clear(p.out)
+		select {
+		case spare <- p:
+		default:
+		}
+	}
+	return st, readErr
+}
+
+// readPages hands every page to the workers and, in order, to the one who emits.
+func readPages(ctx context.Context, r io.Reader, work, order chan<- *page, spare <-chan *page) error {
+	fresh := func() *page {
+		select {
+		case p := <-spare:
+			return &page{text: p.text[:0], lines: p.lines[:0], ends: p.ends[:0], out: p.out[:0], done: make(chan struct{})}
+		default:
+			return &page{done: make(chan struct{})}
+		}
+	}
+	p := fresh()
+	flush := func() error {
+		if len(p.lines) == 0 {
+			return nil
+		}
+		for _, to := range []chan<- *page{work, order} {
+			select {
+			case to <- p:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		p = fresh()
+		return nil
+	}
+	err := EachLine(ctx, r, func(l Line) error {
+		if p.add(l); p.full() {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, flush()) // what was read before the error counts
+	}
+	return flush()
+}
+
+// take counts what became of a line and passes the event on.
+func (s *Stats) take(l *Line, d decoded, emit Emit) error {
+	switch {
+	case l.Long:
+		s.Damaged++
+		s.Note("line %d at byte %d is longer than %d bytes", l.Pos.Line, l.Pos.Offset, MaxRecord)
+	case errors.Is(d.err, ErrSkip):
+		s.Skipped++
+	case d.err != nil:
+		s.Damaged++
+		s.Note("line %d at byte %d: %v", l.Pos.Line, l.Pos.Offset, d.err)
+	default:
+		s.Saw(d.ev)
+		return emit(d.ev)
+	}
+	return nil
 }

@@ -6,15 +6,19 @@
 //
 // It promises the text of every value as written (a number is never turned
 // into a float), the three states null, empty and absent, lists kept per
-// element, and hard limits on depth, fields and size. It never interprets a
-// field. encoding/json would lose the order and the text of numbers, and costs
+// element, and hard limits on depth, fields, names and size. It never interprets
+// a field. encoding/json would lose the order and the text of numbers, and costs
 // several times as much for this shape.
+//
+// A log repeats the same names in the same order, record after record, and
+// values like "-" in the same places. A Parser remembers both, so that a record
+// costs three allocations however many fields it has; what it remembers is
+// bounded and changes no result.
 package flatjson
 
 import (
 	"fmt"
-	"strconv"
-	"unicode/utf16"
+	"sync"
 	"unicode/utf8"
 
 	"citywall/event"
@@ -26,37 +30,133 @@ import (
 // ("answers.rrname"), since records use them as small tables; the elements
 // stay in order, but a member absent from one element leaves no hole.
 //
-// Anything after the object but white space is an error, as is a repeated
-// depth or field count beyond the limits of package format.
+// Anything after the object but white space is an error, as is a depth or field
+// count beyond the limits of package format. A name that occurs twice becomes a
+// list: JSON forbids it, logs contain it, and neither value may get lost.
 func Parse(b []byte) (event.Fields, error) {
-	p := parser{b: b}
-	p.fields = make(event.Fields, 0, 24)
+	p := parsers.Get().(*Parser)
+	defer parsers.Put(p)
+	f, _, err := p.Parse(b)
+	return f, err
+}
+
+// parsers are those of Parse. What they remember makes them faster, nothing else.
+var parsers = sync.Pool{New: func() any { return new(Parser) }}
+
+// Parser reads one record after the other. The zero value is ready. It is for
+// one goroutine.
+type Parser struct {
+	// Alias, when set, is asked once for each distinct name, before the first
+	// Parse that meets it: under which name its values are kept ("" drops them),
+	// and a class of the caller's that Parse reports.
+	Alias func(name string) (alias string, class uint8)
+
+	b     []byte
+	i     int
+	utf8  bool // all of b is
+	gen   uint32
+	root  *node
+	slots map[string]*slot
+	known int // nodes
+	size  int // bytes of their names
+	class uint8
+	count int // distinct names of the record
+
+	items []item
+	text  []byte // of values that are not remembered
+	esc   []byte // scratch for a string with escapes
+}
+
+// node is a name at its place in the object.
+type node struct {
+	key   string
+	full  string
+	class uint8
+	slot  *slot // nil: dropped
+	kids  map[string]*node
+	first *node // the member that came first last time
+	after *node // the member of the same object that came after this one
+
+	gen   uint32 // of the record that it was last met in
+	value string // a value that it had
+	tries uint8  // values remembered so far
+}
+
+// slot is where the values of one name go in the record being read.
+type slot struct {
+	name string
+	gen  uint32
+	at   int
+}
+
+// item is a field in the making.
+type item struct {
+	slot   *slot
+	kind   event.Kind
+	text   string
+	lo, hi int // in Parser.text, when hi > lo
+	list   []string
+}
+
+// Bounds of what a Parser remembers; beyond them it begins anew.
+const (
+	maxKnown = 4096
+	maxSize  = 1 << 20
+	maxName  = 4096 // bytes of one dotted name
+	maxTries = 8
+	maxValue = 128
+)
+
+// Parse is the function of the same name, with aliases, and the classes of all
+// names that occurred, or-ed. Fields share one copy of their text.
+func (p *Parser) Parse(b []byte) (event.Fields, uint8, error) {
+	if p.root == nil || p.known > maxKnown || p.size > maxSize || p.gen == 1<<32-1 {
+		p.root, p.slots, p.known, p.size, p.gen = &node{}, map[string]*slot{}, 0, 0, 0
+	}
+	p.b, p.i, p.utf8, p.class, p.count = b, 0, utf8.Valid(b), 0, 0
+	p.gen++
+	p.items, p.text = p.items[:0], p.text[:0]
+	defer func() { p.b = nil }()
 	p.space()
 	if p.peek() != '{' {
-		return nil, p.fail("want a JSON object")
+		return nil, 0, p.fail("want a JSON object")
 	}
-	if err := p.object("", 0, false); err != nil {
-		return nil, err
+	if err := p.object(p.root, 0, false); err != nil {
+		return nil, 0, err
 	}
 	p.space()
 	if p.i < len(p.b) {
-		return nil, p.fail("text after the object")
+		return nil, 0, p.fail("text after the object")
 	}
-	return p.fields, nil
+	return p.fields(), p.class, nil
 }
 
-type parser struct {
-	b      []byte
-	i      int
-	fields event.Fields
-	path   []byte // scratch for the dotted name
+// fields writes the items down.
+func (p *Parser) fields() event.Fields {
+	out := make(event.Fields, len(p.items))
+	text := string(p.text)
+	for i := range p.items {
+		x := &p.items[i]
+		f := &out[i]
+		f.Name, f.Value.Kind = x.slot.name, x.kind
+		switch {
+		case x.kind == event.List:
+			f.Value.List = x.list
+		case x.hi > x.lo:
+			f.Value.Text = text[x.lo:x.hi]
+		default:
+			f.Value.Text = x.text
+		}
+	}
+	clear(p.items)
+	return out
 }
 
-func (p *parser) fail(what string) error {
+func (p *Parser) fail(what string) error {
 	return fmt.Errorf("json, byte %d: %s", p.i, what)
 }
 
-func (p *parser) space() {
+func (p *Parser) space() {
 	for p.i < len(p.b) {
 		switch p.b[p.i] {
 		case ' ', '\t', '\n', '\r':
@@ -68,15 +168,15 @@ func (p *parser) space() {
 }
 
 // peek returns the next byte, 0 at the end.
-func (p *parser) peek() byte {
+func (p *Parser) peek() byte {
 	if p.i < len(p.b) {
 		return p.b[p.i]
 	}
 	return 0
 }
 
-// object reads {...}; inArray makes its members lists.
-func (p *parser) object(prefix string, depth int, inArray bool) error {
+// object reads {...} at n; inArray makes its members lists.
+func (p *Parser) object(n *node, depth int, inArray bool) error {
 	if depth > format.MaxDepth {
 		return p.fail("nested too deeply")
 	}
@@ -86,6 +186,7 @@ func (p *parser) object(prefix string, depth int, inArray bool) error {
 		p.i++
 		return nil
 	}
+	guess := &n.first
 	for {
 		p.space()
 		if p.peek() != '"' {
@@ -95,18 +196,22 @@ func (p *parser) object(prefix string, depth int, inArray bool) error {
 		if err != nil {
 			return err
 		}
+		kid := *guess
+		if kid == nil || kid.key != string(key) {
+			if kid, err = p.kid(n, key); err != nil {
+				return err
+			}
+			*guess = kid
+		}
 		p.space()
 		if p.peek() != ':' {
 			return p.fail("want a colon")
 		}
 		p.i++
-		if prefix != "" {
-			p.path = append(append(append(p.path[:0], prefix...), '.'), key...)
-			key = string(p.path)
-		}
-		if err := p.value(key, depth, inArray); err != nil {
+		if err := p.value(kid, depth, inArray); err != nil {
 			return err
 		}
+		guess = &kid.after
 		p.space()
 		switch p.peek() {
 		case ',':
@@ -120,13 +225,44 @@ func (p *parser) object(prefix string, depth int, inArray bool) error {
 	}
 }
 
-func (p *parser) value(key string, depth int, inArray bool) error {
+// kid finds or makes the member of n with that name.
+func (p *Parser) kid(n *node, key []byte) (*node, error) {
+	if k := n.kids[string(key)]; k != nil {
+		return k, nil
+	}
+	k := &node{key: string(key)}
+	if k.full = k.key; n != p.root {
+		k.full = n.full + "." + k.key
+	}
+	if len(k.full) > maxName {
+		return nil, p.fail("name too long")
+	}
+	alias := k.full
+	if p.Alias != nil {
+		alias, k.class = p.Alias(k.full)
+	}
+	if alias != "" || p.Alias == nil {
+		if k.slot = p.slots[alias]; k.slot == nil {
+			k.slot = &slot{name: alias}
+			p.slots[alias] = k.slot
+		}
+	}
+	if n.kids == nil {
+		n.kids = map[string]*node{}
+	}
+	n.kids[k.key] = k
+	p.known++
+	p.size += len(k.full) + len(alias)
+	return k, nil
+}
+
+func (p *Parser) value(n *node, depth int, inArray bool) error {
 	p.space()
 	switch c := p.peek(); c {
 	case '{':
-		return p.object(key, depth+1, inArray)
+		return p.object(n, depth+1, inArray)
 	case '[':
-		return p.array(key, depth+1)
+		return p.array(n, depth+1)
 	case 'n':
 		if err := p.word("null"); err != nil {
 			return err
@@ -134,45 +270,45 @@ func (p *parser) value(key string, depth int, inArray bool) error {
 		if inArray {
 			return nil
 		}
-		return p.put(key, event.Value{})
+		return p.put(n, item{})
 	default:
 		s, err := p.scalar(c)
 		if err != nil {
 			return err
 		}
 		if inArray {
-			return p.add(key, s)
+			return p.add(n, p.keep(n, s))
 		}
-		return p.put(key, event.T(s))
+		return p.put(n, p.plain(n, s))
 	}
 }
 
-func (p *parser) array(key string, depth int) error {
+func (p *Parser) array(n *node, depth int) error {
 	if depth > format.MaxDepth {
 		return p.fail("nested too deeply")
 	}
 	p.i++ // [
-	v := event.Value{Kind: event.List}
+	v := item{kind: event.List}
 	objects := false
 	p.space()
 	if p.peek() == ']' {
 		p.i++
-		return p.put(key, v)
+		return p.put(n, v)
 	}
-	for n := 0; ; n++ {
-		if n > 64*format.MaxFields {
+	for count := 0; ; count++ {
+		if count > 64*format.MaxFields {
 			return p.fail("array too long")
 		}
 		p.space()
 		switch c := p.peek(); c {
 		case '{':
 			objects = true
-			if err := p.object(key, depth+1, true); err != nil {
+			if err := p.object(n, depth+1, true); err != nil {
 				return err
 			}
 		case '[':
 			// A table in a table: its plain values join the outer list.
-			if err := p.array(key, depth+1); err != nil {
+			if err := p.array(n, depth+1); err != nil {
 				return err
 			}
 			objects = true
@@ -180,13 +316,13 @@ func (p *parser) array(key string, depth int) error {
 			if err := p.word("null"); err != nil {
 				return err
 			}
-			v.List = append(v.List, "")
+			v.list = append(v.list, "")
 		default:
 			s, err := p.scalar(c)
 			if err != nil {
 				return err
 			}
-			v.List = append(v.List, s)
+			v.list = append(v.list, p.keep(n, s))
 		}
 		p.space()
 		switch p.peek() {
@@ -194,65 +330,99 @@ func (p *parser) array(key string, depth int) error {
 			p.i++
 		case ']':
 			p.i++
-			if objects && len(v.List) == 0 {
+			if objects && len(v.list) == 0 {
 				return nil
 			}
-			return p.put(key, v)
+			return p.put(n, v)
 		default:
 			return p.fail("want a comma or the end of the array")
 		}
 	}
 }
 
-// put appends a field. A name that came before is joined into a list: JSON
-// forbids it, logs contain it, and neither value may get lost.
-func (p *parser) put(key string, v event.Value) error {
-	if len(p.fields) >= format.MaxFields {
-		return p.fail("too many fields")
+// remembered returns the value that n had when it is this one again. The first
+// few values of a name are remembered in turn; a name that differs each time is
+// soon left alone.
+func (n *node) remembered(s []byte) (string, bool) {
+	if n.value == string(s) {
+		return n.value, true
 	}
-	if len(p.fields) < 128 { // the search is quadratic; a real record is smaller
-		for i := range p.fields {
-			if p.fields[i].Name == key {
-				p.join(i, v)
-				return nil
-			}
+	if n.tries < maxTries && len(s) <= maxValue {
+		n.tries++
+		n.value = string(s)
+		return n.value, true
+	}
+	return "", false
+}
+
+// plain is a text value.
+func (p *Parser) plain(n *node, s []byte) item {
+	if v, ok := n.remembered(s); ok {
+		return item{kind: event.Text, text: v}
+	}
+	lo := len(p.text)
+	p.text = append(p.text, s...)
+	return item{kind: event.Text, lo: lo, hi: len(p.text)}
+}
+
+// keep is s as a string of its own.
+func (p *Parser) keep(n *node, s []byte) string {
+	if v, ok := n.remembered(s); ok {
+		return v
+	}
+	return string(s)
+}
+
+// put appends a field, or joins its value to that of the same name.
+func (p *Parser) put(n *node, x item) error {
+	p.class |= n.class
+	if n.gen != p.gen {
+		if p.count++; p.count > format.MaxFields { // whatever the aliases
+			return p.fail("too many fields")
 		}
+		n.gen = p.gen
 	}
-	p.fields = append(p.fields, event.Field{Name: key, Value: v})
+	if n.slot == nil {
+		return nil
+	}
+	if n.slot.gen == p.gen {
+		p.join(n.slot.at, x)
+		return nil
+	}
+	n.slot.gen, n.slot.at = p.gen, len(p.items)
+	x.slot = n.slot
+	p.items = append(p.items, x)
 	return nil
 }
 
-func (p *parser) join(i int, v event.Value) {
-	old := &p.fields[i].Value
+func (p *Parser) join(i int, x item) {
+	old := &p.items[i]
 	var all []string
-	for _, x := range []event.Value{*old, v} {
-		switch x.Kind {
-		case event.Text:
-			all = append(all, x.Text)
-		case event.List:
-			all = append(all, x.List...)
+	for _, v := range []*item{old, &x} {
+		switch {
+		case v.kind == event.List:
+			all = append(all, v.list...)
+		case v.kind == event.Text && v.hi > v.lo:
+			all = append(all, string(p.text[v.lo:v.hi]))
+		case v.kind == event.Text:
+			all = append(all, v.text)
 		}
 	}
-	*old = event.Value{Kind: event.List, List: all}
+	*old = item{slot: old.slot, kind: event.List, list: all}
 }
 
 // add appends to a list field: the member of an object in an array.
-func (p *parser) add(key, s string) error {
-	for i := range p.fields {
-		if p.fields[i].Name == key {
-			v := &p.fields[i].Value
-			if v.Kind == event.List {
-				v.List = append(v.List, s)
-			} else {
-				p.join(i, event.T(s))
-			}
+func (p *Parser) add(n *node, s string) error {
+	if n.slot != nil && n.slot.gen == p.gen {
+		if x := &p.items[n.slot.at]; x.kind == event.List {
+			x.list = append(x.list, s)
 			return nil
 		}
 	}
-	return p.put(key, event.L(s))
+	return p.put(n, item{kind: event.List, list: []string{s}})
 }
 
-func (p *parser) word(w string) error {
+func (p *Parser) word(w string) error {
 	if p.i+len(w) > len(p.b) || string(p.b[p.i:p.i+len(w)]) != w {
 		return p.fail("unknown word")
 	}
@@ -260,23 +430,28 @@ func (p *parser) word(w string) error {
 	return nil
 }
 
-func (p *parser) scalar(c byte) (string, error) {
+// scalar reads a value that is no list or object. What it returns is valid until
+// the next call.
+func (p *Parser) scalar(c byte) ([]byte, error) {
+	start := p.i
+	var err error
 	switch {
 	case c == '"':
 		return p.str()
 	case c == 't':
-		return "true", p.word("true")
+		err = p.word("true")
 	case c == 'f':
-		return "false", p.word("false")
+		err = p.word("false")
 	case c == '-' || c >= '0' && c <= '9':
-		return p.number()
+		err = p.number()
+	default:
+		return nil, p.fail("want a value")
 	}
-	return "", p.fail("want a value")
+	return p.b[start:p.i], err
 }
 
-// number checks the grammar of RFC 8259 §6 and keeps the text.
-func (p *parser) number() (string, error) {
-	start := p.i
+// number checks the grammar of RFC 8259 §6.
+func (p *Parser) number() error {
 	digits := func() bool {
 		n := p.i
 		for c := p.peek(); c >= '0' && c <= '9'; c = p.peek() {
@@ -290,12 +465,12 @@ func (p *parser) number() (string, error) {
 	if p.peek() == '0' {
 		p.i++
 	} else if !digits() {
-		return "", p.fail("want a digit")
+		return p.fail("want a digit")
 	}
 	if p.peek() == '.' {
 		p.i++
 		if !digits() {
-			return "", p.fail("want a digit")
+			return p.fail("want a digit")
 		}
 	}
 	if c := p.peek(); c == 'e' || c == 'E' {
@@ -304,101 +479,8 @@ func (p *parser) number() (string, error) {
 			p.i++
 		}
 		if !digits() {
-			return "", p.fail("want a digit")
+			return p.fail("want a digit")
 		}
 	}
-	return string(p.b[start:p.i]), nil
-}
-
-// str reads a string. Invalid UTF-8 and lone surrogates become U+FFFD.
-func (p *parser) str() (string, error) {
-	p.i++ // "
-	start := p.i
-	for p.i < len(p.b) {
-		switch c := p.b[p.i]; {
-		case c == '"':
-			s := p.b[start:p.i]
-			p.i++
-			if utf8.Valid(s) {
-				return string(s), nil
-			}
-			return string([]rune(string(s))), nil
-		case c == '\\':
-			return p.escaped(start)
-		case c < 0x20:
-			return "", p.fail("control character in a string")
-		}
-		p.i++
-	}
-	return "", p.fail("string without an end")
-}
-
-func (p *parser) escaped(start int) (string, error) {
-	out := append([]byte(nil), p.b[start:p.i]...)
-	for p.i < len(p.b) {
-		c := p.b[p.i]
-		switch {
-		case c == '"':
-			p.i++
-			if utf8.Valid(out) {
-				return string(out), nil
-			}
-			return string([]rune(string(out))), nil
-		case c < 0x20:
-			return "", p.fail("control character in a string")
-		case c != '\\':
-			out = append(out, c)
-			p.i++
-			continue
-		}
-		if p.i+1 >= len(p.b) {
-			break
-		}
-		p.i += 2
-		switch e := p.b[p.i-1]; e {
-		case '"', '\\', '/':
-			out = append(out, e)
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, ok := p.hex4()
-			if !ok {
-				return "", p.fail("want four hex digits")
-			}
-			if utf16.IsSurrogate(r) && p.i+1 < len(p.b) && p.b[p.i] == '\\' && p.b[p.i+1] == 'u' {
-				save := p.i
-				p.i += 2
-				low, ok := p.hex4()
-				if d := utf16.DecodeRune(r, low); ok && d != utf8.RuneError {
-					r = d
-				} else {
-					p.i = save
-				}
-			}
-			out = utf8.AppendRune(out, r) // a lone surrogate is written as U+FFFD
-		default:
-			return "", p.fail("unknown escape")
-		}
-	}
-	return "", p.fail("string without an end")
-}
-
-func (p *parser) hex4() (rune, bool) {
-	if p.i+4 > len(p.b) {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(p.b[p.i:p.i+4]), 16, 16)
-	if err != nil {
-		return 0, false
-	}
-	p.i += 4
-	return rune(n), true
+	return nil
 }

@@ -16,6 +16,7 @@ package jsonl
 import (
 	"bytes"
 	"strings"
+	"sync"
 
 	"citywall/event"
 	"citywall/ingest/format"
@@ -42,16 +43,39 @@ func sniff(head []byte) int {
 	return 40
 }
 
+// reader decodes one record after the other. It keeps a parser for each shape,
+// which knows the shape's names, and tries first that of the last record: a
+// file seldom changes its mind. Which one it tries changes no result.
+type reader struct {
+	parsers [shapes]flatjson.Parser
+	last    shape
+}
+
+// readers are those of record: the memory of a parser pays when it lasts.
+var readers = sync.Pool{New: func() any {
+	r := new(reader)
+	for s := range r.parsers {
+		r.parsers[s].Alias = aliases(shape(s))
+	}
+	return r
+}}
+
 func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
-	f, err := flatjson.Parse(rec)
+	r := readers.Get().(*reader)
+	defer readers.Put(r)
+	f, class, err := r.parsers[r.last].Parse(rec)
+	if s := shapeOf(class); s != r.last && err == nil {
+		r.last = s
+		f, _, err = r.parsers[s].Parse(rec)
+	}
 	if err != nil {
 		return nil, err
 	}
 	e := src.Event(name, p)
 	e.Raw = bytes.Clone(rec)
-	switch shapeOf(f) {
+	switch r.last {
 	case evtxDump:
-		err = fromEvtxDump(e, f)
+		err = finish(e, f, f.Str("TimeCreated_SystemTime"))
 	case winlogbeat:
 		err = fromWinlogbeat(e, f)
 	case nxlog:
@@ -62,31 +86,68 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	return e, err
 }
 
-type shape int
+// shape is whose JSON a record is.
+type shape uint8
 
 const (
 	other shape = iota
 	evtxDump
 	winlogbeat
 	nxlog
+	shapes
 )
 
-func shapeOf(f event.Fields) shape {
-	var nx int
-	for i := range f {
-		switch n := f[i].Name; {
-		case strings.HasPrefix(n, "Event.System."):
-			return evtxDump
-		case strings.HasPrefix(n, "winlog."):
-			return winlogbeat
-		case n == "EventTime", n == "SourceName", n == "Channel", n == "EventID":
-			nx++
-		}
+// Classes of names, by which a shape is known (flatjson.Parser.Alias).
+const (
+	isEvtxDump uint8 = 1 << iota
+	isWinlogbeat
+	isEventTime
+	isSourceName
+	isChannel
+	isEventID
+	isNXLog = isEventTime | isSourceName | isChannel | isEventID
+)
+
+func classOf(n string) uint8 {
+	switch {
+	case strings.HasPrefix(n, "Event.System."):
+		return isEvtxDump
+	case strings.HasPrefix(n, "winlog."):
+		return isWinlogbeat
+	case n == "EventTime":
+		return isEventTime
+	case n == "SourceName":
+		return isSourceName
+	case n == "Channel":
+		return isChannel
+	case n == "EventID":
+		return isEventID
 	}
-	if nx == 4 {
+	return 0
+}
+
+func shapeOf(class uint8) shape {
+	switch {
+	case class&isEvtxDump != 0:
+		return evtxDump
+	case class&isWinlogbeat != 0:
+		return winlogbeat
+	case class&isNXLog == isNXLog:
 		return nxlog
 	}
 	return other
+}
+
+// aliases gives the native names of a shape.
+func aliases(s shape) func(string) (string, uint8) {
+	native := [shapes]func(string) string{evtxDump: evtxDumpName, winlogbeat: winlogbeatName, nxlog: nxlogName}[s]
+	return func(n string) (string, uint8) {
+		class := classOf(n)
+		if native != nil {
+			n = native(n)
+		}
+		return n, class
+	}
 }
 
 // timeNames are where generic records keep their time, best first.

@@ -12,67 +12,35 @@ import (
 	"citywall/ingest/format"
 )
 
-// fromEvtxDump reads the JSON of the evtx tools: Event.System.* and
-// Event.EventData.*, attributes under "#attributes" or beside the element as
-// "X_attributes", text beside attributes under "#text".
-func fromEvtxDump(e *event.Event, f event.Fields) error {
-	e.Product = "windows"
-	out := make(event.Fields, 0, len(f))
-	for _, x := range f {
-		if name, ok := evtxDumpName(x.Name); ok {
-			put(&out, name, x.Value)
-		}
-	}
-	return finish(e, out, out.Str("TimeCreated_SystemTime"))
-}
-
-// evtxDumpName maps a flattened path to the native name; false for XML
-// name spaces.
-func evtxDumpName(n string) (string, bool) {
+// evtxDumpName gives the native name in the JSON of the evtx tools:
+// Event.System.* and Event.EventData.*, attributes under "#attributes" or beside
+// the element as "X_attributes", text beside attributes under "#text". XML name
+// spaces have none.
+func evtxDumpName(n string) string {
 	n = strings.TrimPrefix(n, "Event.")
 	n = strings.ReplaceAll(n, "_attributes.", ".#attributes.")
 	if rest, ok := strings.CutPrefix(n, "System."); ok {
 		rest = strings.TrimSuffix(rest, ".#text")
-		return strings.ReplaceAll(rest, ".#attributes.", "_"), true
+		return strings.ReplaceAll(rest, ".#attributes.", "_")
 	}
 	if rest, ok := strings.CutPrefix(n, "EventData."); ok {
 		rest = strings.TrimSuffix(rest, ".#text")
 		if strings.HasPrefix(rest, "#attributes.") {
-			return "EventData_" + strings.TrimPrefix(rest, "#attributes."), true
+			return "EventData_" + strings.TrimPrefix(rest, "#attributes.")
 		}
-		return rest, true
+		return rest
 	}
 	if rest, ok := strings.CutPrefix(n, "UserData."); ok {
 		if strings.Contains(rest, "#attributes.xmlns") {
-			return "", false
+			return ""
 		}
 		rest = strings.TrimSuffix(rest, ".#text")
-		parts := strings.Split(rest, ".")
-		return parts[len(parts)-1], true
+		return rest[strings.LastIndexByte(rest, '.')+1:]
 	}
 	if strings.HasPrefix(n, "#attributes.xmlns") {
-		return "", false
+		return ""
 	}
-	return n, true
-}
-
-// put adds a value; a name that is there already becomes a list.
-func put(f *event.Fields, name string, v event.Value) {
-	old, there := f.Get(name)
-	if !there {
-		*f = append(*f, event.Field{Name: name, Value: v})
-		return
-	}
-	var all []string
-	for _, x := range []event.Value{old, v} {
-		switch x.Kind {
-		case event.Text:
-			all = append(all, x.Text)
-		case event.List:
-			all = append(all, x.List...)
-		}
-	}
-	f.Set(name, event.Value{Kind: event.List, List: all})
+	return n
 }
 
 // winlogNames are Winlogbeat's names of the System part.
@@ -90,71 +58,77 @@ var winlogNames = map[string]string{
 	"winlog.activity_id":       "Correlation_ActivityID",
 }
 
-// fromWinlogbeat reads the winlog.* part. What ECS repeats under other names
-// keeps its own name and is not mapped again.
-func fromWinlogbeat(e *event.Event, f event.Fields) error {
-	e.Product = "windows"
-	out := make(event.Fields, 0, len(f))
-	for _, x := range f {
-		name := x.Name
-		if n, ok := winlogNames[name]; ok {
-			name = n
-		} else if n, ok := strings.CutPrefix(name, "winlog.event_data."); ok {
-			name = n
-		} else if n, ok := strings.CutPrefix(name, "winlog.user_data."); ok {
-			if name = n; name == "xml_name" {
-				name = "winlog.user_data.xml_name"
-			}
-		}
-		put(&out, name, x.Value)
+// winlogbeatName gives the native names of the winlog.* part. What ECS repeats
+// under other names keeps its own name and is not mapped again.
+func winlogbeatName(n string) string {
+	if x, ok := winlogNames[n]; ok {
+		return x
 	}
-	if out.Str("EventID") == "" {
-		if c := out.Str("event.code"); c != "" {
-			out.Set("EventID", event.T(c))
-		}
+	if x, ok := strings.CutPrefix(n, "winlog.event_data."); ok {
+		return x
 	}
-	return finish(e, out, out.Str("@timestamp"))
+	if x, ok := strings.CutPrefix(n, "winlog.user_data."); ok && x != "xml_name" {
+		return x
+	}
+	return n
 }
 
-// fromNXLog reads im_msvistalog's flat record. Its EventTime has no zone when
-// written in the default form.
-func fromNXLog(e *event.Event, f event.Fields, src format.Source) error {
-	e.Product = "windows"
-	out := make(event.Fields, 0, len(f)+1)
-	for _, x := range f {
-		switch x.Name {
-		case "SourceName":
-			x.Name = "Provider_Name"
-		case "ProviderGuid":
-			x.Name = "Provider_Guid"
-		case "Hostname":
-			x.Name = "Computer"
-		case "RecordNumber":
-			x.Name = "EventRecordID"
-		case "ExecutionProcessID", "ProcessID":
-			if _, there := out.Get("Execution_ProcessID"); !there && x.Name == "ExecutionProcessID" || f.Str("ExecutionProcessID") == "" {
-				x.Name = "Execution_ProcessID"
-			}
-		case "ExecutionThreadID", "ThreadID":
-			x.Name = "Execution_ThreadID"
-		case "UserID":
-			x.Name = "Security_UserID"
+func fromWinlogbeat(e *event.Event, f event.Fields) error {
+	if f.Str("EventID") == "" {
+		if c := f.Str("event.code"); c != "" {
+			f.Set("EventID", event.T(c))
 		}
-		put(&out, x.Name, x.Value)
 	}
-	t, assumed, err := format.Time(out.Str("EventTime"), src.Location())
+	return finish(e, f, f.Str("@timestamp"))
+}
+
+// nxlogName gives the native names of im_msvistalog's flat record.
+func nxlogName(n string) string {
+	switch n {
+	case "SourceName":
+		return "Provider_Name"
+	case "ProviderGuid":
+		return "Provider_Guid"
+	case "Hostname":
+		return "Computer"
+	case "RecordNumber":
+		return "EventRecordID"
+	case "ExecutionProcessID":
+		return "Execution_ProcessID"
+	case "ExecutionThreadID", "ThreadID":
+		return "Execution_ThreadID"
+	case "UserID":
+		return "Security_UserID"
+	}
+	return n
+}
+
+// fromNXLog reads a flat record. Its EventTime has no zone when written in the
+// default form. ProcessID is that of the writer where nothing else says it, and
+// a datum of the event where ExecutionProcessID does.
+func fromNXLog(e *event.Event, f event.Fields, src format.Source) error {
+	if _, there := f.Get("Execution_ProcessID"); !there {
+		for i := range f {
+			if f[i].Name == "ProcessID" {
+				f[i].Name = "Execution_ProcessID"
+			}
+		}
+	}
+	at := f.Str("EventTime")
+	t, assumed, err := format.Time(at, src.Location())
 	if err != nil {
 		return err
 	}
-	if err := finish(e, out, ""); err != nil {
+	if err := finish(e, f, ""); err != nil {
 		return err
 	}
-	e.Time, e.TimeRaw, e.ZoneAssumed = t, out.Str("EventTime"), assumed
+	e.Time, e.TimeRaw, e.ZoneAssumed = t, at, assumed
 	return nil
 }
 
+// finish sets what all shapes share.
 func finish(e *event.Event, f event.Fields, at string) error {
-	e.Fields = f
+	e.Product, e.Fields = "windows", f
 	e.Origin.Record, _ = strconv.ParseUint(f.Str("EventRecordID"), 10, 64)
 	if at == "" {
 		return nil
