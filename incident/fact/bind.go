@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // BindSource says how a name was tied to an address. The order is that of
@@ -56,6 +57,7 @@ func (s *Store) bind(a netip.Addr, name string, by BindSource, t int64) {
 	k := bindKey{a, name, by}
 	x := s.binds[k]
 	if x == nil {
+		k.name = strings.Clone(name)
 		s.binds[k] = &span{t, t, 1}
 		return
 	}

@@ -423,7 +423,7 @@ func (s *Store) dns(r row) {
 			continue
 		}
 		if old, ok := s.names[a]; !ok || name < old {
-			s.names[a] = name
+			s.names[a] = strings.Clone(name)
 		}
 		if a.IsPrivate() {
 			s.bind(a, asset.HostName(name), ByDNS, r.t)

@@ -49,8 +49,8 @@ type Store struct {
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		strings: newTable[string](), nodes: newTable[Node](), accounts: newTable[asset.Account](),
-		origins: newTable[event.Origin](), ruleIDs: newTable[string](), rules: make([]ruleInfo, 1),
+		strings: newTable(strings.Clone), nodes: newTable(ownNode), accounts: newTable(ownAccount),
+		origins: newTable(same[event.Origin]), ruleIDs: newTable(same[string]), rules: make([]ruleInfo, 1),
 		series: map[Key]*Series{}, marks: map[MarkKey]*Mark{}, files: map[FileKey]*FileSum{},
 		bursts: map[burstKey]*burstSum{}, binds: map[bindKey]*span{}, sources: map[ID]*Source{},
 		hours: map[sensorHour]int64{}, logoffs: map[session]int64{}, priv: map[session]int64{}, names: map[netip.Addr]string{},
@@ -117,7 +117,7 @@ func (s *Store) source(ev *event.Event, v *event.View) ID {
 	x := s.sources[id]
 	t := ev.Time.UnixNano()
 	if x == nil {
-		x = &Source{Name: ev.Product + "@" + who, Product: ev.Product, Clock: who, First: t, Last: t}
+		x = &Source{Name: s.String(id), Product: ev.Product, Clock: strings.Clone(who), First: t, Last: t}
 		s.sources[id] = x
 	}
 	x.First, x.Last = min(x.First, t), max(x.Last, t)

@@ -33,16 +33,30 @@ func (n Node) String() string {
 	return n.Name
 }
 
-// table interns values of one type.
+// table interns values of one type. own copies a value that is kept: its texts
+// may be part of a whole record's.
 type table[T comparable] struct {
 	ids  map[T]ID
 	vals []T
+	own  func(T) T
 }
 
-func newTable[T comparable]() table[T] {
+func newTable[T comparable](own func(T) T) table[T] {
 	var zero T
-	return table[T]{ids: map[T]ID{}, vals: []T{zero}}
+	return table[T]{ids: map[T]ID{}, vals: []T{zero}, own: own}
 }
+
+func ownNode(n Node) Node {
+	n.Name = strings.Clone(n.Name)
+	return n
+}
+
+func ownAccount(a asset.Account) asset.Account {
+	a.Domain, a.Name = strings.Clone(a.Domain), strings.Clone(a.Name)
+	return a
+}
+
+func same[T any](v T) T { return v }
 
 func (t *table[T]) id(v T) ID {
 	var zero T
@@ -53,6 +67,7 @@ func (t *table[T]) id(v T) ID {
 		return id
 	}
 	id := ID(len(t.vals))
+	v = t.own(v)
 	t.ids[v], t.vals = id, append(t.vals, v)
 	return id
 }
