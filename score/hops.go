@@ -37,37 +37,42 @@ func end(e incident.Endpoint, name, addr string) bool {
 	return e.Addr.IsValid() && e.Addr.String() == addr
 }
 
+// near is how far in time a found move may lie from a true one to be it: Near,
+// and what the move itself says that it is uncertain by.
+func near(h incident.Hop) time.Duration { return Near + h.Uncertainty }
+
 // hops pairs found moves with true ones. Each true move takes the found one of
-// its ends and class that is nearest in time and not yet taken.
-func (r *Result) hops(t exercise.Truth, in incident.Incident) {
+// its ends and class that is nearest in time and not yet taken. What is left
+// over is held against the whole truth: it may be a move whose record is lost.
+func (r *Result) hops(t, whole exercise.Truth, in incident.Incident) {
 	taken := make([]bool, len(in.Hops))
-	pair := make([]int, len(t.Hops)) // index of the found move, -1 for none
 	var apart []time.Duration
 	var order []int // found index, in true order
-	for i, want := range t.Hops {
-		pair[i] = -1
-		near := Near + 1
-		for j, h := range in.Hops {
-			if taken[j] || !meets(h, want) || class(h.Kind) != class(want.Kind) {
-				continue
-			}
-			if d := h.Time.Sub(want.Time).Abs(); d <= Near && d < near {
-				near, pair[i] = d, j
-			}
-		}
-		if j := pair[i]; j >= 0 {
+	for _, want := range t.Hops {
+		if j, d := nearest(in.Hops, taken, want); j >= 0 {
 			taken[j] = true
-			order = append(order, j)
-			apart = append(apart, near)
+			order, apart = append(order, j), append(apart, d)
 		} else {
 			r.MissedHops = append(r.MissedHops, want)
 		}
 	}
 	r.HopRecall = ratio(len(order), len(t.Hops))
-	met, right := 0, 0
+	real := slices.Clone(taken)
+	for _, want := range whole.Hops {
+		if slices.ContainsFunc(t.Hops, func(o exercise.TruthHop) bool {
+			return o.Src == want.Src && o.Dst == want.Dst && class(o.Kind) == class(want.Kind)
+		}) {
+			continue
+		}
+		if j, _ := nearest(in.Hops, real, want); j >= 0 {
+			real[j] = true
+		}
+	}
+	met, right, good := 0, 0, 0
+	r.Graded = map[incident.Grade]Share{}
 	for j, h := range in.Hops {
-		ends, kind := false, taken[j]
-		for _, want := range t.Hops {
+		ends, kind := false, real[j]
+		for _, want := range whole.Hops {
 			if meets(h, want) {
 				ends = true
 				kind = kind || class(h.Kind) == class(want.Kind)
@@ -81,11 +86,17 @@ func (r *Result) hops(t exercise.Truth, in incident.Incident) {
 		} else if h.Grade == incident.Observed {
 			r.Invented++
 		}
-		if !taken[j] {
+		g := r.Graded[h.Grade]
+		g.Of++
+		if real[j] {
+			good++
+			g.True++
+		} else {
 			r.ExtraHops = append(r.ExtraHops, h)
 		}
+		r.Graded[h.Grade] = g
 	}
-	r.HopPrecision, r.KindRight = ratio(len(order), len(in.Hops)), ratio(right, met)
+	r.HopPrecision, r.KindRight = ratio(good, len(in.Hops)), ratio(right, met)
 	r.Tau = kendall(order)
 	if len(order) < 2 && len(t.Hops) >= 2 {
 		r.Tau = 0
@@ -94,6 +105,20 @@ func (r *Result) hops(t exercise.Truth, in incident.Incident) {
 		slices.Sort(apart)
 		r.HopError = apart[len(apart)/2]
 	}
+}
+
+// nearest finds the move not taken yet that is want, -1 for none.
+func nearest(hops []incident.Hop, taken []bool, want exercise.TruthHop) (int, time.Duration) {
+	best, dist := -1, time.Duration(0)
+	for j, h := range hops {
+		if taken[j] || !meets(h, want) || class(h.Kind) != class(want.Kind) {
+			continue
+		}
+		if d := h.Time.Sub(want.Time).Abs(); d <= near(h) && (best < 0 || d < dist) {
+			best, dist = j, d
+		}
+	}
+	return best, dist
 }
 
 // kendall is the rank correlation of a sequence with its sorted self:

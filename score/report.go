@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"citywall/incident"
 	"citywall/internal/text"
 )
 
@@ -103,6 +104,17 @@ type Summary struct {
 	Measures []Measure `json:"measures"`
 }
 
+// Measure returns the measure of that name; false when there was nothing to
+// measure.
+func (s Summary) Measure(name string) (Measure, bool) {
+	for _, m := range s.Measures {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Measure{}, false
+}
+
 // Summarise takes the mean of each measure over the results, with Student's
 // 95 % interval. The interval of a share is cut at 0 and 1.
 func Summarise(rs []Result) Summary {
@@ -121,10 +133,17 @@ func Summarise(rs []Result) Summary {
 		var xs []float64
 		for _, r := range rs {
 			x := f(r)
+			if math.IsNaN(x) {
+				continue // there was nothing to measure
+			}
 			xs = append(xs, x)
-			m.Mean += x / float64(len(rs))
+			m.Mean += x
 			m.Min, m.Max = min(m.Min, x), max(m.Max, x)
 		}
+		if len(xs) == 0 {
+			return
+		}
+		m.Mean /= float64(len(xs))
 		var ss float64
 		for _, x := range xs {
 			ss += (x - m.Mean) * (x - m.Mean)
@@ -156,6 +175,15 @@ func Summarise(rs []Result) Summary {
 	add("tau", false, func(r Result) float64 { return r.Tau })
 	add("hop_error_s", false, func(r Result) float64 { return r.HopError.Seconds() })
 	add("invented", false, func(r Result) float64 { return float64(r.Invented) })
+	for _, g := range []incident.Grade{incident.Observed, incident.Inferred, incident.Assumed} {
+		add(string(g)+"_true", true, func(r Result) float64 {
+			s := r.Graded[g]
+			if s.Of == 0 {
+				return math.NaN()
+			}
+			return float64(s.True) / float64(s.Of)
+		})
+	}
 	add("suspect_recall", true, func(r Result) float64 { return r.SuspectRecall })
 	add("suspect_precision", true, func(r Result) float64 { return r.SuspectShare })
 	add("isolate_recall", true, func(r Result) float64 { return r.IsolateRecall })

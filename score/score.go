@@ -66,6 +66,8 @@ type Result struct {
 	IsolateWrong  int           `json:"isolate_wrong"`  // hosts that should not
 	Accused       []string      `json:"accused"`        // innocents called compromised, in any incident
 
+	Graded map[incident.Grade]Share `json:"graded,omitempty"` // how often each grade of move is right
+
 	MissedHosts []string            `json:"missed_hosts,omitempty"`
 	ExtraHosts  []string            `json:"extra_hosts,omitempty"`
 	MissedHops  []exercise.TruthHop `json:"missed_hops,omitempty"`
@@ -73,6 +75,12 @@ type Result struct {
 
 	Pass bool  `json:"pass"`
 	Bars []Bar `json:"bars"`
+}
+
+// Share is how many of some are so.
+type Share struct {
+	True int `json:"true"`
+	Of   int `json:"of"`
 }
 
 // Bar is one condition of passing. Code is a key below "score.bar." in
@@ -86,6 +94,13 @@ type Bar struct {
 
 // Compare holds the truth against the incidents of one investigation.
 func Compare(t exercise.Truth, incs []incident.Incident) Result {
+	return CompareLost(t, t, incs)
+}
+
+// CompareLost is Compare where records were lost: t is what is left on record
+// and must be found, whole the truth of the same play without the loss. A move
+// that happened is no mistake of whoever finds it, though its own record is gone.
+func CompareLost(t, whole exercise.Truth, incs []incident.Incident) Result {
 	r := Result{Scenario: t.Scenario, Seed: t.Seed, Attack: len(t.Hosts) > 0, Accused: []string{}}
 	guilty := map[string]bool{}
 	for _, h := range t.Hosts {
@@ -122,7 +137,7 @@ func Compare(t exercise.Truth, incs []incident.Incident) Result {
 	if !r.Attack {
 		r.HostRecall, r.HostPrecision, r.HopRecall, r.HopPrecision, r.KindRight, r.Tau, r.SuspectRecall, r.SuspectShare, r.IsolateRecall = 1, 1, 1, 1, 1, 1, 1, 1, 1
 	} else if best >= 0 {
-		r.compare(t, incs[best])
+		r.compare(t, whole, incs[best])
 	} else {
 		for _, h := range t.Hosts {
 			r.MissedHosts = append(r.MissedHosts, h.Host)
@@ -144,7 +159,7 @@ func known(t exercise.Truth, h incident.HostState) (string, bool) {
 	return n, false
 }
 
-func (r *Result) compare(t exercise.Truth, in incident.Incident) {
+func (r *Result) compare(t, whole exercise.Truth, in incident.Incident) {
 	r.Incident = in.ID
 	if fc := in.FirstCompromise; fc != nil {
 		r.EntryHost = asset.HostName(fc.Host)
@@ -159,7 +174,7 @@ func (r *Result) compare(t exercise.Truth, in incident.Incident) {
 		}
 	}
 	r.hosts(t, in)
-	r.hops(t, in)
+	r.hops(t, whole, in)
 	var found []netip.Addr
 	for _, s := range in.Suspicious {
 		found = append(found, s.Addr)
