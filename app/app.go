@@ -25,6 +25,8 @@ import (
 	"citywall/casework/docket"
 	"citywall/casework/exhibit"
 	"citywall/detect/detectdb"
+	"citywall/duty/call"
+	"citywall/duty/dutydb"
 	"citywall/eventstore"
 	"citywall/eventstore/duck"
 	"citywall/identity"
@@ -63,6 +65,8 @@ type App struct {
 	events       eventstore.Store
 	findings     *detectdb.Store
 	incidents    *incidentdb.Store
+	watchRecords *dutydb.Store
+	alarms       *call.Watch
 	policy       *identity.Policy
 	docket       *docket.Docket
 	rules        *ruleBook
@@ -151,6 +155,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.incidents, err = incidentdb.Open(ctx, a.city.db, asset.City); err != nil {
 		return a, err
 	}
+	if a.watchRecords, err = dutydb.Open(ctx, a.city.db, a.now); err != nil {
+		return a, err
+	}
 	if err = a.openCases(ctx); err != nil {
 		return a, err
 	}
@@ -170,6 +177,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 	a.undo("queue", a.queue.Close)
 	if a.pipeline, err = a.newPipeline(corr); err != nil {
+		return a, err
+	}
+	if a.alarms, err = a.newWatch(); err != nil {
 		return a, err
 	}
 	if err = a.openListeners(ctx); err != nil {

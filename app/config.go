@@ -20,6 +20,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"citywall/asset"
+	"citywall/duty"
 	"citywall/identity"
 	"citywall/ingest/transport/httpbulk"
 	"citywall/ingest/transport/syslog"
@@ -48,6 +49,7 @@ type Config struct {
 	Clocks   Clocks           `yaml:"clock_offsets"` // source -> known error of its clock, "2m30s" when it runs fast
 	Pipeline live.Config      `yaml:"pipeline"`
 	HTTP     httpbulk.Config  `yaml:"http"`     // events over HTTP
+	Alarm    Alarm            `yaml:"alarm"`    // who is called, and how
 	OSUsers  identity.OSUsers `yaml:"os_users"` // who an operating-system user is at the local socket
 }
 
@@ -89,6 +91,7 @@ func Defaults() Config {
 		Rules:    Rules{Own: true},
 		Pipeline: live.Defaults(),
 		HTTP:     httpbulk.Defaults(),
+		Alarm:    Alarm{Policy: duty.DefaultPolicy()},
 	}
 }
 
@@ -218,6 +221,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := c.HTTP.Validate(); err != nil {
+		return err
+	}
+	if err := c.Alarm.Validate(); err != nil {
 		return err
 	}
 	names := map[string]bool{}

@@ -90,6 +90,7 @@ func (a *App) Handler() http.Handler { return a.handler }
 func (a *App) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.pipeline.Run(ctx) })
+	g.Go(func() error { return a.alarms.Run(ctx) })
 	for _, l := range a.syslog {
 		g.Go(func() error { return l.Run(ctx) })
 	}

@@ -24,6 +24,11 @@ const (
 
 	FindingRead Action = "finding.read"
 
+	AlarmRead   Action = "alarm.read"   // alarms, roster, hand-over notes
+	AlarmAck    Action = "alarm.ack"    // acknowledge
+	AlarmNote   Action = "alarm.note"   // write a hand-over note, take over
+	AlarmRoster Action = "alarm.roster" // people and shifts
+
 	SourceRead   Action = "source.read"
 	SourceManage Action = "source.manage"
 	RuleRead     Action = "rule.read"
@@ -56,7 +61,7 @@ func Actions() []Action {
 	return []Action{
 		EventSearch, EventExport,
 		IncidentRead, IncidentNote, IncidentTriage, IncidentClose, IncidentMerge, IncidentHandover,
-		FindingRead, SourceRead, SourceManage, RuleRead, RuleManage,
+		FindingRead, AlarmRead, AlarmAck, AlarmNote, AlarmRoster, SourceRead, SourceManage, RuleRead, RuleManage,
 		CaseRead, CaseCreate, CaseEdit, CaseAssign, CaseClose, CaseEvidence, CaseReport,
 		UserRead, UserManage, TokenManage, AuditRead, AuditProve,
 		ConfigRead, ConfigManage, StatusRead, ExerciseRun,
@@ -71,6 +76,7 @@ const (
 	KindEvent    Kind = "event"
 	KindIncident Kind = "incident"
 	KindFinding  Kind = "finding"
+	KindAlarm    Kind = "alarm"
 	KindSource   Kind = "source"
 	KindRule     Kind = "rule"
 	KindCase     Kind = "case"

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -58,12 +59,35 @@ func get(ctx context.Context, c *http.Client, realm asset.Realm, path string, q 
 	if err != nil {
 		return nil, err
 	}
+	return ask(c, req, realm)
+}
+
+// post sends a change to the API and returns what it answers.
+func post(ctx context.Context, c *http.Client, realm asset.Realm, path string, v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://citywall/api/v1"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	r, err := ask(c, req, realm)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+func ask(c *http.Client, req *http.Request, realm asset.Realm) (io.ReadCloser, error) {
 	req.Header.Set(app.RealmHeader, string(realm))
 	resp, err := c.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusOK {
+	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusNoContent {
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()

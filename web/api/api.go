@@ -123,6 +123,20 @@ func (s *Server) routes() []route {
 		{"POST", "/incidents/{id}/split", !open, s.incidentSplit},
 		{"POST", "/incidents/{id}/handover", !open, s.incidentHandover},
 
+		{"GET", "/watch", !open, s.watch},
+		{"GET", "/alarms", !open, s.alarms},
+		{"GET", "/alarms/export", !open, s.alarmExport},
+		{"GET", "/alarms/{id}", !open, s.alarm},
+		{"POST", "/alarms/{id}/ack", !open, s.alarmAck},
+		{"GET", "/roster", !open, s.roster},
+		{"POST", "/people", !open, s.putPerson},
+		{"POST", "/people/{id}/remove", !open, s.dropPerson},
+		{"POST", "/shifts", !open, s.addShifts},
+		{"POST", "/shifts/{id}/remove", !open, s.dropShift},
+		{"GET", "/notes", !open, s.notes},
+		{"POST", "/notes", !open, s.addHandover},
+		{"POST", "/notes/{id}/take", !open, s.takeOver},
+
 		{"GET", "/sources", !open, s.sources},
 		{"GET", "/rules", !open, s.rules},
 

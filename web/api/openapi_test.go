@@ -321,13 +321,50 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	v = version(do(call{op: "GET /incidents/{id}", who: lead, path: other}))
 	do(call{op: "POST /incidents/{id}/unmerge", who: lead, path: other + "/unmerge", body: `{"version":` + v + `,"reason":"two after all"}`})
 
+	var made struct{ Link, Secret, ID string }
+
+	// The watch.
+	do(call{op: "GET /watch", who: lead})
+	do(call{op: "GET /watch", who: admin, status: 403})
+	do(call{op: "GET /watch", who: police, status: 403})
+	var alarms struct {
+		Items []struct {
+			ID      string
+			Version int64
+		}
+	}
+	mustJSON(t, do(call{op: "GET /alarms", who: lead, path: "/alarms?state=open&sort=severest"}).Body, &alarms)
+	if len(alarms.Items) != 1 {
+		t.Fatalf("%d open alarms, want 1", len(alarms.Items))
+	}
+	alarm := "/alarms/" + alarms.Items[0].ID
+	do(call{op: "GET /alarms", who: lead, path: "/alarms?state=lost", status: 400})
+	do(call{op: "GET /alarms/export", who: lead, path: "/alarms/export?format=csv&lang=zh-TW"})
+	do(call{op: "GET /alarms/{id}", who: lead, path: alarm})
+	do(call{op: "GET /alarms/{id}", who: police, path: alarm, status: 403})
+	do(call{op: "POST /alarms/{id}/ack", who: lead, path: alarm + "/ack", body: `{"version":999}`, status: 409})
+	do(call{op: "POST /alarms/{id}/ack", who: "lin.zh", path: alarm + "/ack", body: fmt.Sprintf(`{"version":%d}`, alarms.Items[0].Version)})
+	do(call{op: "POST /alarms/{id}/ack", who: lead, path: alarm + "/ack", body: fmt.Sprintf(`{"version":%d}`, alarms.Items[0].Version+1), status: 409})
+	do(call{op: "POST /people", who: lead, body: `{"id":"wu","name":"吳","mail":"wu@city.example"}`, status: 204})
+	do(call{op: "POST /people", who: lead, body: `{"id":"wu","name":"吳"}`, status: 400})
+	do(call{op: "POST /people", who: "lin.zh", body: `{"id":"wu","name":"吳","mail":"wu@city.example"}`, status: 403})
+	do(call{op: "POST /shifts", who: lead, body: `{"shifts":[{"person":"wu","post":"duty","begin":"2026-12-01T00:00:00Z","end":"2026-12-01T12:00:00Z"}]}`, status: 204})
+	do(call{op: "POST /people/{id}/remove", who: lead, path: "/people/wu/remove", body: `{}`, status: 409})
+	var roster struct{ Shifts []struct{ ID string } }
+	mustJSON(t, do(call{op: "GET /roster", who: lead, path: "/roster?from=2026-12-01T00:00:00Z&to=2026-12-02T00:00:00Z"}).Body, &roster)
+	do(call{op: "POST /shifts/{id}/remove", who: lead, path: "/shifts/" + roster.Shifts[0].ID + "/remove", body: `{}`, status: 204})
+	do(call{op: "POST /people/{id}/remove", who: lead, path: "/people/wu/remove", body: `{}`, status: 204})
+	mustJSON(t, do(call{op: "POST /notes", who: lead, body: `{"text":"a quiet night"}`}).Body, &made)
+	do(call{op: "POST /notes/{id}/take", who: lead, path: "/notes/" + made.ID + "/take", body: `{}`, status: 400})
+	do(call{op: "POST /notes/{id}/take", who: "lin.zh", path: "/notes/" + made.ID + "/take", body: `{}`})
+	do(call{op: "GET /notes", who: "lin.zh"})
+
 	// Users, tokens, the audit log.
 	do(call{op: "GET /users", who: admin})
 	v = version(do(call{op: "POST /users", who: admin, body: `{"name":"new.one","shown":"新進","role":"soc_analyst"}`}))
 	do(call{op: "POST /users", who: lead, body: `{"name":"new.two","role":"soc_analyst"}`, status: 403})
 	do(call{op: "POST /users/{name}", who: admin, path: "/users/new.one", body: `{"version":` + v + `,"shown":"新進","role":"soc_lead"}`})
 	link := do(call{op: "POST /users/{name}/link", who: admin, path: "/users/new.one/link", body: `{}`})
-	var made struct{ Link, Secret, ID string }
 	mustJSON(t, link.Body, &made)
 	do(call{op: "POST /login/link", body: `{"realm":"city","link":"` + made.Link + `"}`})
 	do(call{op: "POST /login/link", body: `{"realm":"city","link":"` + made.Link + `"}`, status: 403})

@@ -8,6 +8,7 @@ import (
 
 	"citywall/casework"
 	"citywall/detect"
+	"citywall/duty"
 	"citywall/incident"
 	"citywall/incident/narrate"
 	"citywall/internal/text"
@@ -66,6 +67,12 @@ func sourceBadge(l text.Lang, v desk.SourceState) template.HTML {
 	return badge(class, shapes[v], text.T(l, "console.source."+string(v)))
 }
 
+func alarmBadge(l text.Lang, v duty.State) template.HTML {
+	shapes := map[duty.State]string{duty.Open: shapeTriangle, duty.Acked: shapeHalf, duty.Ended: shapeTick}
+	class := map[duty.State]string{duty.Open: "level-high", duty.Acked: "state-triaged", duty.Ended: "state-closed"}[v]
+	return badge("plain "+class, shapes[v], text.T(l, "console.alarm."+string(v)))
+}
+
 func ruleBadge(l text.Lang, v desk.RuleStatus) template.HTML {
 	shapes := map[desk.RuleStatus]string{
 		desk.RuleLoaded: shapeTick, desk.RuleRefused: shapeCross, desk.RuleUnrouted: shapeDiamond, desk.RuleWaiting: shapeRing,
@@ -87,6 +94,7 @@ var icons = map[string]string{
 	"now":       "M3 10h3l2-6 4 12 2-6h3",
 	"incidents": "M10 3l7 13H3zM10 8v4M10 14v.5",
 	"findings":  "M4 5h12M4 10h12M4 15h7M15 13.5v3M13.5 15h3",
+	"watch":     "M10 3.500a4.500 4.500 0 0 1 4.500 4.500v3l1.500 3H4l1.500-3V8A4.500 4.500 0 0 1 10 3.500zM8.500 16.500h3",
 	"search":    "M9 4a5 5 0 1 0 0 10a5 5 0 1 0 0-10zM12.7 12.7L17 17",
 	"cases":     "M3 6h5l1.5 2H17v8H3zM3 8h14",
 	"sources":   "M10 3v7M6.5 7L10 10.5 13.5 7M4 12v4h12v-4",

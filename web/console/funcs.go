@@ -18,6 +18,7 @@ import (
 	"citywall/asset"
 	"citywall/casework"
 	"citywall/detect"
+	"citywall/duty"
 	"citywall/event"
 	"citywall/identity"
 	"citywall/incident"
@@ -70,14 +71,20 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"t":    t,
 		"lang": func() string { return string(l) },
 		"dict": dict,
-		"list": func(xs ...any) []any { return xs },
-		"icon": icon,
-		"num":  number,
-		"add":  func(a, b int) int { return a + b },
-		"sub":  func(a, b int) int { return a - b },
-		"join": strings.Join,
-		"has":  strings.Contains,
-		"str":  func(v any) string { return fmt.Sprint(v) },
+
+		"langkey":    func() text.Lang { return l },
+		"alarmstate": func(v duty.State) template.HTML { return alarmBadge(l, v) },
+		"callwhy":    func(why string) string { return callWhy(l, why) },
+		"rocday":     func(at time.Time) template.HTML { return rocDay(l, at) },
+		"clockm":     func(at time.Time) template.HTML { return when(l, at, "15:04") },
+		"list":       func(xs ...any) []any { return xs },
+		"icon":       icon,
+		"num":        number,
+		"add":        func(a, b int) int { return a + b },
+		"sub":        func(a, b int) int { return a - b },
+		"join":       strings.Join,
+		"has":        strings.Contains,
+		"str":        func(v any) string { return fmt.Sprint(v) },
 		"short": func(id string) string {
 			if len(id) > 8 {
 				return id[:8]
@@ -202,11 +209,26 @@ func roc(l text.Lang, at time.Time) template.HTML {
 	}
 	p := at.In(format.Taipei)
 	u := at.UTC().Format("2006-01-02T15:04:05.000Z")
-	day := fmt.Sprintf("%d年%d月%d日", p.Year()-1911, p.Month(), p.Day())
-	if l == text.En {
-		day = fmt.Sprintf("%s (ROC %d)", p.Format("2006-01-02"), p.Year()-1911)
-	}
+	day := rocText(l, p)
 	return template.HTML(`<time datetime="` + u + `" title="UTC ` + strings.Replace(strings.TrimSuffix(u, "Z"), "T", " ", 1) + `">` + day + p.Format(" 15:04") + `</time>`)
+}
+
+// rocText is the day of p, a time in Taipei, in the calendar of officials.
+func rocText(l text.Lang, p time.Time) string {
+	if l == text.En {
+		return fmt.Sprintf("%s (ROC %d)", p.Format("2006-01-02"), p.Year()-1911)
+	}
+	return fmt.Sprintf("%d年%d月%d日", p.Year()-1911, p.Month(), p.Day())
+}
+
+// rocDay is a day with its weekday, without a time.
+func rocDay(l text.Lang, at time.Time) template.HTML {
+	p := at.In(format.Taipei)
+	day := rocText(l, p) + "（" + string([]rune("日一二三四五六")[p.Weekday()]) + "）"
+	if l == text.En {
+		day = p.Format("Mon ") + rocText(l, p)
+	}
+	return template.HTML(`<time datetime="` + p.Format("2006-01-02") + `">` + day + `</time>`)
 }
 
 // ago words how long ago something was.

@@ -10,6 +10,7 @@ import (
 
 	"citywall/asset"
 	"citywall/identity"
+	"citywall/internal/fault"
 	"citywall/internal/text"
 	"citywall/web/door"
 )
@@ -24,6 +25,7 @@ type View struct {
 	Done  string // what was just done, in words
 	Who   door.Caller
 	Nav   []NavGroup
+	Open  int // alarms nobody has taken
 	Data  any
 
 	can func(identity.Action) bool
@@ -75,6 +77,7 @@ var groups = []struct {
 }{
 	{"watch", []page{
 		{"now", "/now", "now", identity.IncidentRead, asset.City, nil},
+		{"watch", "/watch", "watch", identity.AlarmRead, asset.City, []string{"alarm"}},
 		{"incidents", "/incidents", "incidents", identity.IncidentRead, asset.City, []string{"incident", "handover"}},
 		{"findings", "/findings", "findings", identity.FindingRead, asset.City, []string{"finding"}},
 		{"search", "/search", "search", identity.EventSearch, asset.City, []string{"event"}},
@@ -132,6 +135,13 @@ func (s *Server) view(r *http.Request, c door.Caller, page, title string, data a
 	v := View{
 		Lang: Lang(r), Page: page, Title: title, Path: r.URL.RequestURI(), Who: c, Data: data, Nav: s.nav(c, page),
 		can: func(a identity.Action) bool { return c.User != "" && s.Desk.Allowed(c.Who, a) },
+	}
+	if page != "watch" && page != "alarm" && v.can(identity.AlarmRead) {
+		n, err := s.Desk.OpenAlarms(r.Context(), c.Who)
+		if err != nil && !fault.Is(err, fault.Unavailable) { // the page itself is worth more than its head
+			s.Log.ErrorContext(r.Context(), "count open alarms", "err", err)
+		}
+		v.Open = n
 	}
 	if ck, err := r.Cookie("theme"); err == nil && (ck.Value == "light" || ck.Value == "dark") {
 		v.Theme = ck.Value

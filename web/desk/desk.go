@@ -74,6 +74,7 @@ type City struct {
 	Sources   func(context.Context) ([]Source, error)
 	Rules     func(context.Context) (Rules, error)
 	Handover  *Handover // nil: nothing can be handed over
+	Duty      *Duty     // nil: no watch is kept
 }
 
 // Police is the side of the police.

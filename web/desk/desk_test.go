@@ -18,6 +18,8 @@ import (
 	"citywall/casework/casedb"
 	"citywall/detect"
 	"citywall/detect/detectdb"
+	"citywall/duty"
+	"citywall/duty/dutydb"
 	"citywall/event"
 	"citywall/eventstore"
 	"citywall/identity"
@@ -135,7 +137,38 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 	},
 	"ListRules": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ListRules(ctx, w); return err },
 	"Live":      func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Live(ctx, w); return err },
-	"Inbox":     func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Inbox(ctx, w); return err },
+	"Watch":     func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Watch(ctx, w); return err },
+	"ListAlarms": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListAlarms(ctx, w, dutydb.Query{})
+		return err
+	},
+	"Alarm": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Alarm(ctx, w, "x"); return err },
+	"AckAlarm": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.AckAlarm(ctx, w, "x", 1)
+		return err
+	},
+	"OpenAlarms": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.OpenAlarms(ctx, w); return err },
+	"Roster": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.Roster(ctx, w, time.Time{}, time.Time{})
+		return err
+	},
+	"PutPerson":  func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.PutPerson(ctx, w, duty.Person{}) },
+	"DropPerson": func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.DropPerson(ctx, w, "x") },
+	"AddShifts":  func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.AddShifts(ctx, w, nil) },
+	"DropShift":  func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.DropShift(ctx, w, "x") },
+	"Notes": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.Notes(ctx, w, 5, "")
+		return err
+	},
+	"AddHandover": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.AddHandover(ctx, w, "x")
+		return err
+	},
+	"TakeOver": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.TakeOver(ctx, w, "x")
+		return err
+	},
+	"Inbox": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Inbox(ctx, w); return err },
 	"Receive": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
 		_, err := d.Receive(ctx, w, bytes.NewReader(nil))
 		return err

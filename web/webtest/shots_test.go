@@ -29,7 +29,7 @@ func TestPictures(t *testing.T) {
 	box, kase := s.Handed(t), ""
 	kase, box = s.Opened(t, box[0]), box[1:]
 	city := []struct{ name, path string }{
-		{"now", "/now"}, {"incidents", "/incidents"}, {"incident", "/incidents/" + s.Incident}, {"handover", "/incidents/" + s.Incident + "/handover"},
+		{"now", "/now"}, {"watch", "/watch"}, {"incidents", "/incidents"}, {"incident", "/incidents/" + s.Incident}, {"handover", "/incidents/" + s.Incident + "/handover"},
 		{"findings", "/findings?span=24h"}, {"finding", "/findings/" + incidenttest.Findings()[1].ID}, {"search", "/search"},
 		{"results", "/search?q=" + url.QueryEscape("event_id:4624") + "&span=24h"}, {"wrong", "/search?q=" + url.QueryEscape("(event_id:4624")}, {"event", "/events/" + ev},
 		{"sources", "/sources"}, {"rules", "/rules"}, {"help", "/help"}, {"me", "/me"}, {"missing", "/incidents/nothing"},

@@ -33,7 +33,10 @@ import (
 	"citywall/casework/docket"
 	"citywall/casework/exhibit"
 	"citywall/casework/handover"
+	"citywall/detect"
 	"citywall/detect/detectdb"
+	"citywall/duty"
+	"citywall/duty/dutydb"
 	"citywall/eventstore"
 	"citywall/eventstore/duck"
 	"citywall/eventstore/query"
@@ -44,6 +47,7 @@ import (
 	"citywall/incident/incidenttest"
 	"citywall/internal/db"
 	"citywall/internal/keys"
+	"citywall/internal/text"
 	"citywall/web"
 	"citywall/web/desk"
 )
@@ -180,15 +184,58 @@ func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, i
 	}
 	s.Incident = s.IDs[all[0].ID]
 	s.progress(t, ctx, incidents, all)
+	watch, err := dutydb.Open(ctx, d, func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) })
+	must(t, err)
+	s.watch(t, ctx, watch)
 	recipient, err := police.Public().Recipient()
 	must(t, err)
 	return &desk.City{
 		Realm: side, Events: events, Findings: findings, Incidents: incidents,
 		Sources: func(context.Context) ([]desk.Source, error) { return sources(), nil },
 		Rules:   func(context.Context) (desk.Rules, error) { return rules(), nil },
+		Duty:    &desk.Duty{Store: watch, Policy: duty.DefaultPolicy()},
 		Handover: &desk.Handover{Inbox: inbox, Export: func(ctx context.Context, w io.Writer, env handover.Envelope, c handover.Content) (handover.Manifest, error) {
 			return handover.Export(ctx, w, env, c, own.Sign, recipient)
 		}},
+	}
+}
+
+// watch puts people on duty, raises alarms of which one is answered and one
+// does not get through, and leaves notes.
+func (s *Site) watch(t testing.TB, ctx context.Context, st *dutydb.Store) {
+	t.Helper()
+	for _, p := range []duty.Person{
+		{ID: "chen.yj", Name: "陳怡君", Mail: "chen.yj@city.example", Phone: "0900-000-001"}, {ID: "lin.zh", Name: "林志豪", Mail: "lin.zh@city.example", Phone: "0900-000-002"},
+		{ID: "hospital", Name: "市立醫院資訊室", Phone: "02-0000-0000 轉 119", Agencies: []string{"hospital"}, Note: "夜間請打總機"},
+	} {
+		must(t, st.PutPerson(ctx, p))
+	}
+	morning := Now.In(duty.Taipei).Truncate(time.Hour).Add(-12 * time.Hour)
+	var shifts []duty.Shift
+	for d := range 4 {
+		b := morning.AddDate(0, 0, d)
+		shifts = append(shifts, duty.Shift{Person: "lin.zh", Post: duty.OnDuty, Begin: b, End: b.Add(24 * time.Hour)}, duty.Shift{Person: "chen.yj", Post: duty.Lead, Begin: b, End: b.Add(24 * time.Hour)})
+	}
+	must(t, st.AddShifts(ctx, shifts))
+	_, err := st.AddNote(ctx, "chen.yj", "白班無重大事件。hosp-fw01 下午韌體更新，可能有數分鐘無紀錄，已與醫院確認。")
+	must(t, err)
+	causes := []duty.Cause{
+		{Subject: "incident/" + s.Incident, Severity: detect.Critical, Path: "/incidents/" + s.Incident, Agencies: []string{"hospital"},
+			Title: map[text.Lang]string{text.ZhTW: "市立醫院：43 台主機遭入侵並加密", text.En: "City hospital: 43 hosts compromised and encrypted"}},
+		{Subject: "source/hosp-fw01", Severity: detect.Medium, Path: "/sources?text=hosp-fw01", Agencies: []string{"hospital"},
+			Title: map[text.Lang]string{text.ZhTW: "資料來源 hosp-fw01 已無紀錄傳入", text.En: "The source hosp-fw01 has fallen silent"}},
+	}
+	raised, err := st.Watch(ctx, causes, duty.DefaultPolicy())
+	must(t, err)
+	_, err = st.Ack(ctx, "lin.zh", raised[1].ID, 1)
+	must(t, err)
+	calls, err := st.Take(ctx, 10, false)
+	must(t, err)
+	for _, c := range calls {
+		for range 3 {
+			c = c.Failed(Now, "mail to lin.zh@city.example over mail.city.example:587: connection refused", false)
+		}
+		must(t, st.Done(ctx, c))
 	}
 }
 
