@@ -89,7 +89,7 @@ func (o *Options) fill(sc *Scenario) error {
 	}
 	switch {
 	case o.Days == 0:
-		o.Days = sc.days
+		o.Days = sc.Days
 	case o.Days == NoDays:
 		o.Days = 0
 	case o.Days < 0 || o.Days > MaxDays:
@@ -106,15 +106,15 @@ func (o *Options) fill(sc *Scenario) error {
 		return fault.New(fault.Invalid, "attack %s comes before the logs begin", o.Attack.Format(time.RFC3339))
 	}
 	if o.Dwell == 0 {
-		o.Dwell = sc.dwell
+		o.Dwell = sc.Dwell
 		if o.has(StealthSlow) {
 			o.Dwell = min(slower*o.Dwell, maxDwell)
 		}
 	}
-	if o.Dwell < sc.least || o.Dwell > maxDwell {
-		return fault.New(fault.Invalid, "dwell %s: want %s to %s", o.Dwell, sc.least, maxDwell)
+	if o.Dwell < sc.Least || o.Dwell > maxDwell {
+		return fault.New(fault.Invalid, "dwell %s: want %s to %s", o.Dwell, sc.Least, maxDwell)
 	}
-	o.cut = min(horizon, sc.dwell/12, o.Dwell/12)
+	o.cut = min(horizon, sc.Dwell/12, o.Dwell/12)
 	for _, l := range o.Loss {
 		if !slices.Contains(Losses(), l) {
 			return fault.New(fault.Invalid, "loss %q: want some of %v", l, Losses())

@@ -23,10 +23,10 @@ type Scenario struct {
 	Title string        // key of internal/text
 	About string        // key of internal/text
 	Entry string        // how the intruder comes in: kind of Truth.Entry
+	Dwell time.Duration // from first compromise to encryption, by default
+	Least time.Duration // shortest dwell it can be played in
+	Days  int           // before the day of the attack, by default
 	hour  time.Duration // of the local day, of the first compromise
-	days  int           // before it, by default
-	dwell time.Duration // from there to encryption, by default
-	least time.Duration // shortest dwell it can be played in
 	play  func(*stage)
 }
 
@@ -34,16 +34,20 @@ type Scenario struct {
 func Scenarios() []Scenario {
 	const evening, working = 18*time.Hour + 50*time.Minute, 6*time.Hour + 30*time.Minute
 	script := func(name, entry string, play func(*stage)) Scenario {
-		return Scenario{name, "exercise." + name + ".title", "exercise." + name + ".about", entry, evening, 2, working, 2 * time.Hour, play}
+		return Scenario{name, "exercise." + name + ".title", "exercise." + name + ".about", entry, working, 2 * time.Hour, 2, evening, play}
 	}
 	fast := script("worm", "usb", worm)
-	fast.hour, fast.dwell, fast.least = 10*time.Hour+20*time.Minute, 25*time.Minute, 5*time.Minute
+	fast.hour, fast.Dwell, fast.Least = 10*time.Hour+20*time.Minute, 25*time.Minute, 5*time.Minute
+	trusted := script("supplier", "supplier", supplier)
+	trusted.hour, trusted.Dwell = 13*time.Hour+30*time.Minute, 9*time.Hour
+	slow := script("insider", "vpn", insider)
+	slow.hour, slow.Dwell, slow.Least = 19*time.Hour+30*time.Minute, 4*24*time.Hour+5*time.Hour, 26*time.Hour
 	return []Scenario{
 		script("hospital", "vpn", hospital),
 		script("webshell", "web", webshell),
 		script("hypervisor", "vpn", hypervisor),
 		script("remotetool", "mail", remotetool),
-		fast,
+		trusted, slow, fast,
 	}
 }
 
@@ -224,11 +228,8 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 			queue = append(queue, turn{next, len(queue), do})
 		}
 	}
-	_, serviced := weakness(p.city, p.opt.Seed, p.opt.has(StealthPairs))
-	_, aided := helped(p.city, p.opt.Seed, p.opt.has(StealthPairs))
-	if p.opt.has(StealthPairs) { // nobody visits himself
-		serviced, aided = nil, nil
-	}
+	_, serviced := weakness(p.city, p.opt.Seed, false)
+	_, aided := helped(p.city, p.opt.Seed, false)
 	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: map[*city.Agency]*city.Host{p.city.Hospital: serviced, p.city.Bureau: aided}, Down: p.down}
 	for _, a := range plan.Actors() {
 		add(a.Next, a.Do)

@@ -135,8 +135,12 @@ func (g *stage) own(seen act.Seen, h *city.Host) {
 	g.truth.Hosts = append(g.truth.Hosts, TruthHost{Host: h.Key(), Addr: h.Addr, First: t})
 }
 
-// entry notes the way in. Time is the moment of the first host, as in own.
+// entry notes the way in: the first time. Time is the moment of the first host,
+// as in own.
 func (g *stage) entry(seen act.Seen, e TruthEntry) {
+	if g.truth.Entry.Host != "" {
+		return
+	}
 	if e.Time = seen.At; seen.IsZero() {
 		e.Time = g.now.UTC()
 	}

@@ -120,16 +120,23 @@ func (g *stage) outbreak(port uint16) []*infection {
 		}
 		weak[h] = r.IntN(100) < unpatched && h.Sysmon
 	}
-	var first *city.Host // on a network with others that are weak
-	for _, h := range open {
-		n := 0
-		for _, x := range near[h.Segment] {
-			if weak[x] && x != h && x.Owner != nil {
-				n++
-			}
+	var desks []*city.Host
+	for _, h := range sysmonHosts(open) {
+		if h.Owner != nil {
+			desks = append(desks, h)
 		}
-		if h.Owner != nil && h.Sysmon && n >= 2 && (first == nil || r.IntN(6) == 0) {
-			first = h
+	}
+	if len(desks) == 0 { // a holiday: somebody has come in
+		for _, a := range c.Agencies {
+			desks = append(desks, sysmonHosts(a.PCs)...)
+		}
+	}
+	first := desks[r.IntN(len(desks))]
+	some := 4 // at least, of its neighbours
+	for _, x := range near[first.Segment] {
+		if some > 0 && x.Sysmon && x != first {
+			weak[x] = true
+			some--
 		}
 	}
 	until := g.begin.Add(g.dwell)

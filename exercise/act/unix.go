@@ -117,6 +117,13 @@ func (s *Scene) Snapshot(r *rand.Rand, t time.Time, host, guest *city.Host, by, 
 	return s.hostEvent(r, t, host, by, logs.ESXiTask, "vm", itoa(1+int(hash(guest.Name))%40), "what", what)
 }
 
+// Mount is a share of a NAS opened.
+func (s *Scene) Mount(r *rand.Rand, t time.Time, from End, nas *city.Host, user string, d time.Duration) Seen {
+	_, f := s.Connect(r, t, Conn{Src: from, Dst: On(nas), Port: 445, Service: "smb,ntlm", Out: 6000 + r.Int64N(90000), In: 20000 + r.Int64N(4_000_000), For: d})
+	f.see(s.say(ms(t, 160), nas, 0, logs.NASLogin, "user", user, "ip", from.Addr.String()))
+	return f
+}
+
 // Stored is a file read, written or renamed on a NAS, as its transfer log has
 // it.
 func (s *Scene) Stored(r *rand.Rand, t time.Time, nas *city.Host, from End, user, event, path string, size int64) Seen {

@@ -155,7 +155,15 @@ func (d *desk) files(r *rand.Rand, t time.Time) {
 	dst := ag.File
 	if ag == d.Scene.City.Hospital && r.IntN(5) == 0 {
 		nas := d.Scene.City.Srv.NAS
-		d.Scene.Connect(r, t, act.Conn{Src: act.On(d.a.Home), Dst: act.On(nas), Port: 445, Service: "smb,ntlm", Out: 6000 + r.Int64N(90000), In: 20000 + r.Int64N(4_000_000), For: minutes(0.3 + r.ExpFloat64()*2)})
+		from := act.On(d.a.Home)
+		d.Scene.Mount(r, t, from, nas, d.a.Name, minutes(0.3+r.ExpFloat64()*2))
+		event := "read"
+		if r.IntN(3) == 0 {
+			event = "write"
+		}
+		for i := range 1 + r.IntN(3) {
+			d.Scene.Stored(r, t.Add(time.Duration(1+3*i)*time.Second), nas, from, d.a.Name, event, fmt.Sprintf("/ward/%s-%d.%s", pick(r, topics), r.IntN(300), pick(r, extensions)), 20_000+r.Int64N(4_000_000))
+		}
 		return
 	}
 	write := r.IntN(3) == 0
@@ -200,6 +208,16 @@ func (p *Plan) homeWorkers() {
 	}
 }
 
+// The hospital's maintenance company: its address outside, what the gateway
+// gives it, its machine.
+var (
+	VendorHome  = homeAddr(900)
+	VendorInner = addr4([4]byte{10, 254, 3, 11})
+)
+
+// VendorStation is the name its machine gives.
+const VendorStation = "RIS-SVC-NB2"
+
 // vendor is the maintenance company that comes through the VPN in the morning
 // to the hospital's terminal server.
 func (p *Plan) vendor() {
@@ -208,10 +226,10 @@ func (p *Plan) vendor() {
 	}
 	c := p.Scene.City
 	p.daily(10, 5, 40, workday, func(r *rand.Rand, t time.Time) {
-		v := act.Tunnel{User: p.Vendor, Remote: homeAddr(900), Inner: addr4([4]byte{10, 254, 3, 11})}
+		v := act.Tunnel{User: p.Vendor, Remote: VendorHome, Inner: VendorInner}
 		p.Scene.VPNUp(r, t, &v)
 		d := minutes(35 + r.Float64()*60)
-		who, _ := p.Scene.RDP(r, t.Add(minutes(1+r.Float64())), act.Remote{Account: p.Vendor, Src: act.End{Addr: v.Inner}, Dst: c.Srv.Terminal, Station: "RIS-SVC-NB2", For: d - minutes(5)})
+		who, _ := p.Scene.RDP(r, t.Add(minutes(1+r.Float64())), act.Remote{Account: p.Vendor, Src: act.End{Addr: v.Inner}, Dst: c.Srv.Terminal, Station: VendorStation, For: d - minutes(5)})
 		p.Scene.Start(r, t.Add(minutes(6)), who, act.Running(who, act.Explorer), `C:\RIS\Console\RisConsole.exe`, `"C:\RIS\Console\RisConsole.exe"`)
 		p.Scene.Connect(r, t.Add(minutes(7)), act.Conn{Src: act.On(c.Srv.Terminal), Dst: act.On(c.Srv.PACS), Port: 8042, Service: "http", Out: 40000, In: 900000, For: minutes(12)})
 		p.Scene.VPNDown(t.Add(d), &v, d, 60_000_000, 7_000_000)
