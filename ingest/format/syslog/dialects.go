@@ -11,6 +11,7 @@ import (
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/authlog"
 	"citywall/ingest/format/cef"
+	"citywall/ingest/format/cisco"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
 	"citywall/ingest/format/leef"
@@ -32,6 +33,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		cef.Dialect(),
 		leef.Dialect(),
 		panos.Dialect(),
+		cisco.Dialect(),
 		eve.Dialect(),
 	}
 })

@@ -118,12 +118,12 @@ func quoted(s string) (v, rest string, ok bool) {
 // fraction, or of ISO 8601), a host, and "app[pid]: " before the message when
 // it is there.
 func classic(text string, e *event.Event, src format.Source) (string, error) {
-	t, raw, ok := stamp(text, src.Location(), src.NotAfter)
+	t, raw, ok := format.Stamp(text, src.Location(), src.NotAfter)
 	if !ok {
 		return "", errors.New("no syslog header: want <priority> or a time at the start of the line")
 	}
-	e.Time, e.TimeRaw = t.at, raw
-	e.ZoneAssumed, e.Uncertainty = t.assumed, t.resolution/2
+	e.Time, e.TimeRaw = t.At, raw
+	e.ZoneAssumed, e.Uncertainty = t.Assumed, t.Resolution/2
 	rest := text[len(raw):]
 	if r, ok := strings.CutPrefix(rest, ": "); ok { // a device without a name
 		return r, nil

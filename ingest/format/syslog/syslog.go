@@ -60,7 +60,7 @@ func sniffLine(line []byte) int {
 	if standalone(text) != nil {
 		return 75
 	}
-	if _, _, ok := stamp(text, time.UTC, time.Time{}); ok {
+	if _, _, ok := format.Stamp(text, time.UTC, time.Time{}); ok {
 		return 60
 	}
 	return 0
@@ -85,7 +85,7 @@ func priority(b []byte) (int, []byte, bool) {
 func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	e := src.Event(name, p)
 	e.Raw = bytes.Clone(rec)
-	e.Fields = make(event.Fields, 0, 16)
+	e.Fields = make(event.Fields, 0, 8) // the header's
 	pri, body, hasPri := priority(rec)
 	if hasPri {
 		e.Fields = append(e.Fields,
