@@ -231,6 +231,9 @@ func (p *Play) Records(ctx context.Context, yield func(*logs.Record) error) erro
 	_, serviced := weakness(p.city, p.opt.Seed, false)
 	_, aided := helped(p.city, p.opt.Seed, false)
 	plan := life.Plan{Scene: scene, Seed: p.opt.Seed, Begin: p.opt.Begin, End: p.end, Attack: p.opt.Attack, Rate: p.opt.Rate, Vendor: vendorOf(p.city), Serviced: map[*city.Agency]*city.Host{p.city.Hospital: serviced, p.city.Bureau: aided}, Down: p.down}
+	if p.opt.CGNAT {
+		plan.Shared = city.Shared()
+	}
 	for _, a := range plan.Actors() {
 		add(a.Next, a.Do)
 	}

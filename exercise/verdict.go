@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"citywall/exercise/city"
+	"citywall/exercise/life"
 )
 
 // finish puts the truth in order once every deed is done.
@@ -37,6 +38,8 @@ func (g *stage) innocent() []*city.Host {
 		c.Srv.Deploy, c.Srv.Scanner, c.Srv.Monitor, c.Srv.Patch, c.Srv.Public, c.Srv.Mail, c.Bureau.Jump, c.Hospital.Jump, c.Bureau.Backup, c.Hospital.Backup,
 		c.Bureau.File, c.Bureau.Domain.DCs[0], c.Bureau.Domain.DCs[1], c.Hospital.Domain.DCs[1],
 	}
+	out = append(out, c.Srv.Gateway, c.Srv.Names, c.Srv.NAS, life.Helper(c).Home, life.Speaker(c).Home)
+	out = append(out, c.Srv.Hypervisors...)
 	if len(c.Agencies) > 3 { // the first to use it is the fourth
 		out = append(out, c.Srv.Proxy)
 	}

@@ -130,13 +130,13 @@ func (s *Scene) Console(r *rand.Rand, t time.Time, a *city.Account, h *city.Host
 	return who
 }
 
-// BadPassword is a failed console logon: 4771 at the domain controller and
-// 4625 at the machine.
-func (s *Scene) BadPassword(r *rand.Rand, t time.Time, a *city.Account, h *city.Host) {
+// BadPassword is a failed logon at a machine itself: 4771 at the domain
+// controller and 4625 at the machine. The type is 2 at the console, 4 for a task.
+func (s *Scene) BadPassword(r *rand.Rand, t time.Time, a *city.Account, h *city.Host, typ int) {
 	d := dc(a.Domain, h.Name)
 	c := s.kerberos(r, t, a, h, d, "AS", "krbtgt/"+a.Domain.DNS)
 	s.windows(r, ms(t, 3), d, logs.PreAuthFailed, "TargetUserName", a.Name, "TargetSid", a.SID, "ServiceName", "krbtgt/"+a.Domain.NetBIOS, "IpAddress", "::ffff:"+h.Addr.String(), "IpPort", itoa(c.SrcPort))
-	s.windows(r, ms(t, 8), h, logs.LogonFailed, "TargetUserName", a.Name, "TargetDomainName", a.Domain.NetBIOS, "LogonType", "2", "LogonProcessName", "User32 ", "AuthenticationPackageName", "Negotiate",
+	s.windows(r, ms(t, 8), h, logs.LogonFailed, "TargetUserName", a.Name, "TargetDomainName", a.Domain.NetBIOS, "LogonType", itoa(typ), "LogonProcessName", "User32 ", "AuthenticationPackageName", "Negotiate",
 		"SubjectUserSid", "S-1-5-18", "SubjectUserName", h.Name+"$", "SubjectDomainName", h.Agency.Domain.NetBIOS, "SubjectLogonId", "0x3e7",
 		"WorkstationName", h.Name, "IpAddress", "127.0.0.1", "IpPort", "0", "ProcessName", Svchost, "ProcessId", hex(600+hash(h.Name)%400*4))
 }

@@ -25,25 +25,28 @@ var publicPages = []string{"/", "/news/", "/services/", "/contact.html", "/budge
 // internet knocks at the city's addresses all day, and is refused.
 func (p *Plan) internet() {
 	c, s := p.Scene.City, p.Scene
-	doors := []*city.Host{c.Srv.Public, c.Srv.Portal, c.Srv.Mail}
+	doors := []*city.Host{c.Srv.Public, c.Srv.Portal, c.Srv.Mail, c.Srv.Gateway}
 	ports := []uint16{22, 23, 25, 80, 445, 1433, 2323, 3389, 5900, 6379, 8080, 8443}
 	p.every(minutes(3/p.Rate), func(r *rand.Rand, t time.Time) {
 		s.Connect(r, t, act.Conn{Src: stranger(r), Dst: act.On(pick(r, doors)), Port: pick(r, ports), Denied: true})
 	})
 }
 
-// mail comes and goes.
+var subjects = []string{"Minutes of the meeting", "Re: your question", "Newsletter", "Offer for the new term", "Invoice of this month", "Invitation", "Delivery note", "Your statement"}
+
+// mail comes and goes over the gateway.
 func (p *Plan) mail() {
 	c, s := p.Scene.City, p.Scene
 	p.every(minutes(9/p.Rate), func(r *rand.Rand, t time.Time) {
 		if !daytime(t) && r.IntN(3) > 0 {
 			return
 		}
-		m := act.Conn{Src: stranger(r), Dst: act.On(c.Srv.Mail), Port: 25, Service: "smtp,ssl", App: "smtp", Out: 4000 + int64(r.ExpFloat64()*200000), In: 1800, For: between(r, 1, 9)}
+		site := pick(r, c.Outside)
 		if r.IntN(3) == 0 {
-			m.Src, m.Dst = act.On(c.Srv.Mail), act.End{Addr: pick(r, c.Outside).Addr}
+			s.Connect(r, t, act.Conn{Src: act.On(c.Srv.Gateway), Dst: act.End{Addr: site.Addr}, Port: 25, Service: "smtp,ssl", App: "smtp", Out: 4000 + int64(r.ExpFloat64()*200000), In: 1800, For: between(r, 1, 9)})
+			return
 		}
-		s.Connect(r, t, m)
+		s.Mail(r, t, stranger(r), act.Letter{From: pick(r, []string{"info@", "noreply@", "billing@", "office@"}) + site.Name, To: pick(r, c.People), Subject: pick(r, subjects), Size: 4000 + int64(r.ExpFloat64()*200000), Server: "mail." + site.Name, Mistyped: r.IntN(12) == 0})
 	})
 }
 
@@ -59,6 +62,9 @@ func (p *Plan) web() {
 		q := act.Request{Src: stranger(r), Dst: act.On(c.Srv.Public), Host: "www.city.example", URI: pick(r, publicPages), Recvd: 5000 + r.Int64N(150000)}
 		if r.IntN(4) == 0 {
 			q.Dst, q.Host, q.URI = act.On(c.Srv.Portal), "portal.city.example", pick(r, portalPages)
+		}
+		if len(p.Shared) > 0 && r.IntN(3) == 0 {
+			q.Src = act.End{Addr: pick(r, p.Shared)}
 		}
 		if r.IntN(25) == 0 {
 			q.URI, q.Status, q.Recvd = fmt.Sprintf("/old/page-%d.html", r.IntN(90)), 404, 1200

@@ -8,13 +8,15 @@
 // It holds on purpose everything that looks like an attack and is none: a
 // policy edited by its administrator, programs pushed as services, gigabytes
 // leaving at night, sweeps of ports, remote desktops in the evening, hundreds
-// of files made in a minute. It promises that each actor draws from its own
+// of files made in a minute, the help desk's remote-management tool, guests of
+// hypervisors switched off, programs from USB sticks, passwords forgotten. It promises that each actor draws from its own
 // seeded source, so that one more actor does not change the others. Nothing
 // here is hostile.
 package life
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"citywall/exercise/act"
@@ -38,6 +40,7 @@ type Plan struct {
 	Rate     float64                     // 1 is an ordinary day; less thins out everything that people do
 	Vendor   *city.Account               // hospital maintenance company
 	Serviced map[*city.Agency]*city.Host // machine of a domain that its administrator looks after every day
+	Shared   []netip.Addr                // outside addresses that many people share, those of home workers among them; none for one each
 	Down     func(h *city.Host, t time.Time) bool
 	actors   []Actor
 }
@@ -75,6 +78,16 @@ func (p *Plan) Actors() []Actor {
 	p.internet()
 	p.mail()
 	p.web()
+	p.helpdesk()
+	p.films()
+	p.newcomers()
+	p.passwords()
+	p.sticks()
+	p.hypervisors()
+	p.patches()
+	p.certificates()
+	p.copies()
+	p.archive()
 	return p.actors
 }
 

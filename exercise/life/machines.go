@@ -193,6 +193,9 @@ func (p *Plan) scanner() {
 			if h.Windows() && h.Agency.Domain == c.Bureau.Domain && h.Owner == nil {
 				s.SMB(r, t, act.Share{Remote: act.Remote{Account: c.Bureau.Domain.Scan, Src: src, Dst: h, For: 8 * time.Second, Station: "DIB-SCAN01"}, Share: "IPC$", Files: []string{"winreg"}, Out: 9000, In: 30000})
 			}
+			if open(h, 445) && r.IntN(3) == 0 { // what may a nobody do there
+				s.Anonymous(r, t, src, h, 445, nil)
+			}
 			t = t.Add(between(r, 1, 6))
 		}
 	}

@@ -58,7 +58,7 @@ func (d *desk) act(r *rand.Rand, t time.Time) time.Time {
 	s := d.Scene
 	if !d.in {
 		if r.Float64() < 0.04 {
-			s.BadPassword(r, t, d.a, d.a.Home)
+			s.BadPassword(r, t, d.a, d.a.Home, 2)
 			return t.Add(9 * time.Second)
 		}
 		typ := 2
@@ -191,6 +191,9 @@ func (p *Plan) homeWorkers() {
 		inner[3] = byte(20 + n%200)
 		inner[2] += byte(n / 200)
 		home := act.End{Addr: homeAddr(n)}
+		if len(p.Shared) > 0 {
+			home.Addr = p.Shared[n%len(p.Shared)]
+		}
 		p.daily(19, 0, 170, func(d time.Time) bool { return (int(d.Unix()/86400)+i)%2 == 0 }, func(r *rand.Rand, t time.Time) {
 			if p.Down(a.Home, t) {
 				return
