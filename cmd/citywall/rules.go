@@ -17,7 +17,7 @@ import (
 )
 
 func newRules(io streams) *cobra.Command {
-	return group("rules", "Check Sigma rules", newRulesCheck(io))
+	return group("rules", "Check Sigma rules", newRulesCheck(io), newRulesCoverage(io))
 }
 
 func newRulesCheck(io streams) *cobra.Command {

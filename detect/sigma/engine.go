@@ -106,9 +106,13 @@ func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 				x.filters = append(x.filters, boundFilter{f, e.prog.bind(e.filters[f].logic, t)})
 			}
 			x.feeds = e.feeds(int32(i), t)
+			r.Link = silent(x.feeds)
 			e.byTarget = append(e.byTarget, x)
 			v.add(t, r.logic)
 		}
+	}
+	for _, c := range e.correlations {
+		c.rule.Link = !c.speaks()
 	}
 }
 

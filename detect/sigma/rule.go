@@ -60,6 +60,7 @@ type Rule struct {
 	Meaning        detect.Meaning       `json:"meaning"`
 	Routed         bool                 `json:"routed"`         // a known source feeds it
 	Kind           string               `json:"kind,omitempty"` // "" for a rule, "correlation" for one over rules
+	Link           bool                 `json:"link,omitempty"` // its hits only feed correlations: it gives no findings
 	Custom         map[string]yaml.Node `json:"-"`              // keys that the specification does not know
 
 	logic    *expr
