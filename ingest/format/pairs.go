@@ -13,10 +13,13 @@ import (
 
 // Pairs reads key=value and key="value with \" and \\", separated by spaces, as
 // FortiOS and many small firewalls write. A key may repeat.
-func Pairs(s string, f *event.Fields) error {
+func Pairs(s string, f *event.Fields) error { return PairsBy(" ", s, f) }
+
+// PairsBy is Pairs with another separator: " " or ",".
+func PairsBy(sep, s string, f *event.Fields) error {
 	b := NewBody(f, strings.Count(s, "="))
 	for n := 0; ; n++ {
-		s = strings.TrimLeft(s, " ")
+		s = strings.TrimLeft(s, sep+" ")
 		if s == "" {
 			return nil
 		}
@@ -28,7 +31,7 @@ func Pairs(s string, f *event.Fields) error {
 			return fmt.Errorf("want key=value at %q", s[:min(len(s), 40)])
 		}
 		if !strings.HasPrefix(rest, `"`) {
-			v, r, _ := strings.Cut(rest, " ")
+			v, r, _ := strings.Cut(rest, sep)
 			b.Add(key, v)
 			s = r
 			continue

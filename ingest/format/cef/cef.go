@@ -25,9 +25,12 @@ func Dialect() format.Dialect {
 	return format.Dialect{Name: "cef", Match: func(_, msg string) bool { return Match(msg) }, Headless: true, Read: read}
 }
 
-// Match reports whether s begins as a CEF record: CEF:0| or CEF:1|.
+// Match reports whether s begins as a CEF record: CEF:0| or CEF:1|. FortiOS 5
+// wrote a space behind the colon.
 func Match(s string) bool {
-	return strings.HasPrefix(s, "CEF:") && len(s) > 6 && (s[4] == '0' || s[4] == '1') && s[5] == '|'
+	s, ok := strings.CutPrefix(s, "CEF:")
+	s = strings.TrimPrefix(s, " ")
+	return ok && len(s) > 2 && (s[0] == '0' || s[0] == '1') && s[1] == '|'
 }
 
 func read(msg string, e *event.Event, _ format.Pos, src format.Source) error {
@@ -50,7 +53,7 @@ var header = [...]string{"cefVersion", "deviceVendor", "deviceProduct", "deviceV
 
 // Parse adds the fields of a CEF record.
 func Parse(s string, f *event.Fields) error {
-	s = strings.TrimPrefix(s, "CEF:")
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "CEF:"), " ")
 	b := format.NewBody(f, len(header)+strings.Count(s, "="))
 	for i, name := range header {
 		v, rest, ok := part(s)

@@ -140,7 +140,7 @@ func classic(text string, e *event.Event, src format.Source) (string, error) {
 		e.Fields = append(e.Fields, event.Field{Name: "hostname", Value: event.T(host)})
 	}
 	tag, msg, ok := strings.Cut(rest, " ")
-	if !ok || !strings.HasSuffix(tag, ":") || tag == ":" || tag[0] == '%' || strings.ContainsAny(tag, `="`) {
+	if !ok || !strings.HasSuffix(tag, ":") || tag == ":" || tag == "CEF:" || tag[0] == '%' || strings.ContainsAny(tag, `="`) {
 		return rest, nil // no tag: devices begin at once with their message
 	}
 	return program(tag, msg, e), nil
