@@ -127,8 +127,10 @@ func HostName(s string) string {
 	if s == "" || s == "-" {
 		return ""
 	}
-	if a, err := netip.ParseAddr(s); err == nil {
-		return a.Unmap().String()
+	if '0' <= s[0] && s[0] <= '9' || strings.IndexByte(s, ':') >= 0 { // nothing else is an address, and most names are none
+		if a, err := netip.ParseAddr(s); err == nil {
+			return a.Unmap().String()
+		}
 	}
 	if i := strings.IndexByte(s, '.'); i > 0 {
 		s = s[:i]
@@ -139,9 +141,11 @@ func HostName(s string) string {
 // Addr parses an address as a record writes it: "::ffff:" unmapped, zone and
 // brackets dropped. Loopback, unspecified and "-" give false: they name nobody.
 func Addr(s string) (netip.Addr, bool) {
-	s = strings.Trim(strings.TrimSpace(s), "[]")
-	if s == "" || s == "-" {
+	if s = strings.TrimSpace(s); s == "" || s == "-" {
 		return netip.Addr{}, false
+	}
+	if s[0] == '[' || s[len(s)-1] == ']' {
+		s = strings.Trim(s, "[]")
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,8 +20,9 @@ import (
 //go:embed mapping/*.yaml
 var mappingFiles embed.FS
 
-// mapping is the table of one product: mapping/README.md explains the files.
-// Rows apply in their order; a later row overrides an earlier one.
+// mapping is the table of one product as its file has it: mapping/README.md
+// explains the files. Rows apply in their order; a later row overrides an
+// earlier one.
 type mapping struct {
 	Product string        `yaml:"product"`
 	Rows    []*mappingRow `yaml:"rows"`
@@ -31,25 +33,24 @@ type mapping struct {
 type mappingRow struct {
 	Service  []string            `yaml:"service"`
 	Category []string            `yaml:"category"`
-	When     map[string]textList `yaml:"when"`   // native field: one of these texts, case ignored; "" is empty or absent, "x*" and "*x" are ends
+	When     map[string]textList `yaml:"when"`   // native field: one of these texts, case ignored; "" is empty or absent; "x*", "*x" and "*x*"
 	Unless   map[string]textList `yaml:"unless"` // the row does not apply when one of these holds
 	Action   Action              `yaml:"action"`
 	Outcome  Outcome             `yaml:"outcome"`
-	Set      map[string]*reading `yaml:"set"` // field of the View, by its JSON name
-
-	when, unless []condition
-	set          []setting
+	Clear    []string            `yaml:"clear"` // fields of the View that are emptied before set
+	Set      map[string]*reading `yaml:"set"`   // field of the View, by its JSON name
 }
 
 // reading says where a field of the View comes from. In YAML a text or a list
 // of texts is its From.
 type reading struct {
-	From   textList          `yaml:"from"`   // native fields; the first that is not empty counts
+	From   textList          `yaml:"from"`   // native fields; the first that has something to say counts
 	Text   string            `yaml:"text"`   // a fixed text
 	Join   string            `yaml:"join"`   // "{method} {host}{uri}" of native fields; empty when all of them are
 	View   string            `yaml:"view"`   // another field of the View, as set by then
 	Domain string            `yaml:"domain"` // accounts: native field of the domain
 	Unit   string            `yaml:"unit"`   // durations: s (default), ms, us, ns
+	Take   string            `yaml:"take"`   // what of the text counts: see takes
 	Values map[string]string `yaml:"values"` // native text, lower case -> text of the View; others pass
 	Before string            `yaml:"before"` // start: "duration" means that much before the event's time
 }
@@ -73,38 +74,35 @@ func (l *textList) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(l))
 }
 
-type condition struct {
-	field string
-	texts []string // lower case
-}
+// anyProduct is the product of the table that reads what has none of its own.
+const anyProduct = "*"
 
-type setting struct {
-	field string
-	put   func(*View, string)
-	r     *reading
-	parts []part // of r.Join
-}
-
-// part of a joined text: a native field, or text between.
-type part struct{ field, text string }
-
-// mappings returns the tables by product. They are part of the program: one
+// tables are the compiled mappings by product. They are part of the program: one
 // that does not load is a fault of the build, which the tests of this package
 // find.
-var mappings = sync.OnceValue(func() map[string]*mapping {
-	m, err := parseMappings(mappingFiles)
+var tables = sync.OnceValue(func() map[string]*table {
+	ms, err := parseMappings(mappingFiles)
 	if err != nil {
 		panic(err)
 	}
-	return m
+	out := map[string]*table{}
+	for _, m := range ms {
+		t, err := compile(m)
+		if err != nil {
+			panic(err)
+		}
+		out[m.Product] = t
+	}
+	return out
 })
 
-func parseMappings(fsys fs.FS) (map[string]*mapping, error) {
+// parseMappings reads all tables, in the order of their files.
+func parseMappings(fsys fs.FS) ([]*mapping, error) {
 	names, err := fs.Glob(fsys, "mapping/*.yaml")
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]*mapping{}
+	var out []*mapping
 	for _, n := range names {
 		b, err := fs.ReadFile(fsys, n)
 		if err != nil {
@@ -112,86 +110,152 @@ func parseMappings(fsys fs.FS) (map[string]*mapping, error) {
 		}
 		dec := yaml.NewDecoder(bytes.NewReader(b))
 		dec.KnownFields(true)
-		var m mapping
-		if err := dec.Decode(&m); err != nil {
+		m := new(mapping)
+		if err := dec.Decode(m); err != nil {
 			return nil, fmt.Errorf("mapping table %s: %w", path.Base(n), err)
 		}
-		if m.Product == "" || out[m.Product] != nil {
+		same := func(x *mapping) bool { return x.Product == m.Product }
+		if m.Product == "" || slices.ContainsFunc(out, same) {
 			return nil, fmt.Errorf("mapping table %s: product %q is empty or has a table already", path.Base(n), m.Product)
 		}
-		for i, r := range m.Rows {
-			if err := r.compile(); err != nil {
-				return nil, fmt.Errorf("mapping table %s, row %d: %w", path.Base(n), i+1, err)
-			}
-		}
-		out[m.Product] = &m
+		out = append(out, m)
 	}
 	return out, nil
 }
 
-func (r *mappingRow) compile() error {
-	var err error
-	if r.when, err = conditions(r.When); err != nil {
-		return err
+// compile turns m into what Event.View walks.
+func compile(m *mapping) (*table, error) {
+	t := &table{}
+	rows := make([]row, 0, len(m.Rows))
+	for i, r := range m.Rows {
+		c, err := t.row(r)
+		if err != nil {
+			return nil, fmt.Errorf("mapping table of %s, row %d: %w", m.Product, i+1, err)
+		}
+		rows = append(rows, c)
 	}
-	if r.unless, err = conditions(r.Unless); err != nil {
-		return err
+	if len(t.names.list) > maxNames {
+		return nil, fmt.Errorf("mapping table of %s: asks for %d native fields, at most %d are possible", m.Product, len(t.names.list), maxNames)
 	}
-	// In the order of settable, so that a reading of another field of the View
-	// sees it set.
-	left := len(r.Set)
-	for _, f := range settable {
-		rd := r.Set[f.name]
-		if rd == nil {
-			continue
-		}
-		left--
-		s := setting{field: f.name, put: f.put, r: rd}
-		if s.parts, err = parts(rd.Join); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		if rd.Before != "" && (f.name != "start" || rd.Before != "duration") {
-			return fmt.Errorf("%s: before is for start and takes duration", f.name)
-		}
-		if rd.View != "" && !viewNames[rd.View] {
-			return fmt.Errorf("%s: the view has no field %q that can be copied", f.name, rd.View)
-		}
-		if _, ok := units[rd.Unit]; !ok {
-			return fmt.Errorf("%s: unit %q: want s, ms, us or ns", f.name, rd.Unit)
-		}
-		r.set = append(r.set, s)
-	}
-	if left > 0 {
-		for name := range r.Set {
-			if !settableNames[name] {
-				return fmt.Errorf("the view has no field %q", name)
-			}
-		}
-	}
-	return nil
+	t.names.index()
+	t.root = branchOf(rows, maxBranches)
+	return t, nil
 }
 
-func conditions(m map[string]textList) ([]condition, error) {
-	var out []condition
-	for f, l := range m {
-		if len(l) == 0 {
-			return nil, fmt.Errorf("condition on %s names no text", f)
+func (t *table) row(r *mappingRow) (row, error) {
+	c := row{action: r.Action, outcome: r.Outcome}
+	if r.Action != "" && !isAction(r.Action) {
+		return c, fmt.Errorf("there is no action %q", r.Action)
+	}
+	if r.Outcome != "" && r.Outcome != Success && r.Outcome != Failure {
+		return c, fmt.Errorf("outcome %q: want success or failure", r.Outcome)
+	}
+	if len(r.Service) > 0 {
+		c.when = append(c.when, condition{key: keyService, texts: r.Service})
+	}
+	if len(r.Category) > 0 {
+		c.when = append(c.when, condition{key: keyCategory, texts: r.Category})
+	}
+	var err error
+	if c.when, err = t.conditions(c.when, r.When); err != nil {
+		return c, err
+	}
+	if c.unless, err = t.conditions(nil, r.Unless); err != nil {
+		return c, err
+	}
+	for _, n := range r.Clear {
+		f, ok := fieldOf(n)
+		if !ok {
+			return c, fmt.Errorf("clear: the view has no field %q", n)
 		}
-		c := condition{field: f}
-		for _, t := range l {
-			c.texts = append(c.texts, strings.ToLower(t))
+		c.clear = append(c.clear, f)
+	}
+	for name, rd := range r.Set {
+		f, ok := fieldOf(name)
+		if !ok || rd == nil {
+			return c, fmt.Errorf("%s: the view has no such field, or it is set to nothing", name)
+		}
+		s, err := t.setting(f, rd)
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", name, err)
+		}
+		c.set = append(c.set, s)
+	}
+	slices.SortFunc(c.set, func(a, b setting) int { return int(a.field) - int(b.field) })
+	return c, nil
+}
+
+func (t *table) setting(f field, rd *reading) (setting, error) {
+	s := setting{field: f, domain: -1, text: rd.Text, unit: units[rd.Unit]}
+	ways := 0
+	for w, some := range [...]bool{wayFrom: len(rd.From) > 0, wayText: rd.Text != "", wayView: rd.View != "", wayJoin: rd.Join != "", wayBefore: rd.Before != ""} {
+		if some {
+			s.way = way(w) //nolint:gosec // few
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return s, errors.New("want one of from, text, join, view and before")
+	case rd.Before != "" && (f != fStart || rd.Before != "duration"):
+		return s, errors.New("before is for start and takes duration")
+	case s.unit == 0 || rd.Unit != "" && f != fDuration:
+		return s, fmt.Errorf("unit %q: want s, ms, us or ns, of a duration", rd.Unit)
+	case rd.Take != "" && takes[rd.Take] == nil:
+		return s, fmt.Errorf("there is no way %q to take a text", rd.Take)
+	case rd.Domain != "" && f != fUser && f != fTarget:
+		return s, errors.New("domain is for accounts")
+	}
+	if rd.View != "" {
+		var ok bool
+		if s.view, ok = fieldOf(rd.View); !ok || s.view > fDstHost || f > fDstHost {
+			return s, fmt.Errorf("the view has no field %q that can be copied", rd.View)
+		}
+	}
+	for k := range rd.Values {
+		if k != strings.ToLower(k) {
+			return s, fmt.Errorf("value %q: want lower case, native texts are compared so", k)
+		}
+	}
+	if rd.Take != "" || len(rd.Values) > 0 {
+		s.how = &how{take: takes[rd.Take], values: rd.Values}
+	}
+	for _, n := range rd.From {
+		s.from = append(s.from, t.names.slot(n))
+	}
+	if rd.Domain != "" {
+		s.domain = t.names.slot(rd.Domain)
+	}
+	var err error
+	s.parts, err = t.parts(rd.Join)
+	return s, err
+}
+
+func (t *table) conditions(out []condition, m map[string]textList) ([]condition, error) {
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		if len(m[n]) == 0 {
+			return nil, fmt.Errorf("condition on %s names no text", n)
+		}
+		c := condition{key: int(t.names.slot(n))}
+		for _, text := range m[n] {
+			c.texts = append(c.texts, strings.ToLower(text))
 		}
 		out = append(out, c)
 	}
 	return out, nil
 }
 
-func parts(join string) ([]part, error) {
+func (t *table) parts(join string) ([]part, error) {
 	var out []part
 	for join != "" {
 		text, rest, ok := strings.Cut(join, "{")
 		if text != "" {
-			out = append(out, part{text: text})
+			out = append(out, part{slot: -1, text: text})
 		}
 		if !ok {
 			break
@@ -200,119 +264,8 @@ func parts(join string) ([]part, error) {
 		if !ok || name == "" {
 			return nil, errors.New("join: want {field}")
 		}
-		out = append(out, part{field: name})
+		out = append(out, part{slot: t.names.slot(name)})
 		join = after
 	}
 	return out, nil
-}
-
-// apply sets the fields of v that the table knows.
-func (m *mapping) apply(e *Event, v *View) {
-	for _, r := range m.Rows {
-		if !r.holds(e) {
-			continue
-		}
-		if r.Action != "" {
-			v.Action, v.Outcome = r.Action, r.Outcome
-		} else if r.Outcome != "" {
-			v.Outcome = r.Outcome
-		}
-		for i := range r.set {
-			r.set[i].apply(e, v)
-		}
-	}
-}
-
-func (r *mappingRow) holds(e *Event) bool {
-	if len(r.Service) > 0 && !isOne(e.Service, r.Service) || len(r.Category) > 0 && !isOne(e.Category, r.Category) {
-		return false
-	}
-	for _, c := range r.when {
-		if !c.holds(e.Fields) {
-			return false
-		}
-	}
-	for _, c := range r.unless {
-		if c.holds(e.Fields) {
-			return false
-		}
-	}
-	return true
-}
-
-func isOne(s string, of []string) bool {
-	for _, x := range of {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
-func (c condition) holds(f Fields) bool {
-	s := strings.ToLower(f.Str(c.field))
-	for _, t := range c.texts {
-		switch {
-		case t == s:
-			return true
-		case len(t) > 1 && strings.HasSuffix(t, "*") && strings.HasPrefix(s, t[:len(t)-1]):
-			return true
-		case len(t) > 1 && strings.HasPrefix(t, "*") && strings.HasSuffix(s, t[1:]):
-			return true
-		}
-	}
-	return false
-}
-
-func (s *setting) apply(e *Event, v *View) {
-	r := s.r
-	if r.Before != "" {
-		if v.Duration > 0 && !e.Time.IsZero() {
-			v.Start = e.Time.Add(-v.Duration)
-		}
-		return
-	}
-	t := s.text(e.Fields, v)
-	if t == "" {
-		return // a later row without a value does not erase what an earlier one knew
-	}
-	if to, ok := r.Values[strings.ToLower(t)]; ok {
-		t = to
-	}
-	switch s.field {
-	case "duration":
-		v.Duration = seconds(t) / units[r.Unit]
-	case "user":
-		v.User = account(e.Fields.Str(r.Domain), t)
-	case "target":
-		v.Target = account(e.Fields.Str(r.Domain), t)
-	default:
-		s.put(v, t)
-	}
-}
-
-func (s *setting) text(f Fields, v *View) string {
-	switch {
-	case s.r.Text != "":
-		return s.r.Text
-	case s.r.View != "":
-		return v.text(s.r.View)
-	case len(s.parts) == 0:
-		return f.First(s.r.From...)
-	}
-	var b strings.Builder
-	some := false
-	for _, p := range s.parts {
-		if p.field == "" {
-			b.WriteString(p.text)
-			continue
-		}
-		x := f.Str(p.field)
-		some = some || x != ""
-		b.WriteString(x)
-	}
-	if !some {
-		return ""
-	}
-	return strings.TrimSpace(b.String())
 }

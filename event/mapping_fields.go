@@ -5,6 +5,7 @@ package event
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,83 +13,322 @@ import (
 	"citywall/asset"
 )
 
-// settable are the fields of the View that a mapping table can set, by their
-// JSON names. A reading of another field of the View sees those above it.
-var settable = []struct {
-	name string
-	put  func(*View, string) // nil: set in setting.apply
-}{
-	{"observer", func(v *View, s string) { v.Observer = asset.HostName(s) }},
-	{"host", func(v *View, s string) { v.Host = asset.HostName(s) }},
-	{"src", func(v *View, s string) { v.Src = addr(s) }},
-	{"dst", func(v *View, s string) { v.Dst = addr(s) }},
-	{"host_addr", func(v *View, s string) { v.HostAddr = addr(s) }},
-	{"src_host", func(v *View, s string) { v.SrcHost = asset.HostName(s) }},
-	{"dst_host", func(v *View, s string) { v.DstHost = asset.HostName(s) }},
-	{"src_port", func(v *View, s string) { v.SrcPort = port(s) }},
-	{"dst_port", func(v *View, s string) { v.DstPort = port(s) }},
-	{"proto", func(v *View, s string) { v.Proto = protoName(strings.ToLower(s)) }},
-	{"service", func(v *View, s string) { v.Service = strings.ToLower(s) }},
-	{"user", nil},
-	{"target", nil},
-	{"process", func(v *View, s string) { v.Process = s }},
-	{"parent", func(v *View, s string) { v.Parent = s }},
-	{"command", func(v *View, s string) { v.Command = s }},
-	{"file", func(v *View, s string) { v.File = s }},
-	{"hash", func(v *View, s string) { v.Hash = strings.ToLower(s) }},
-	{"event_id", func(v *View, s string) { v.EventID = s }},
-	{"channel", func(v *View, s string) { v.Channel = s }},
-	{"logon_type", func(v *View, s string) { v.Logon, _ = strconv.Atoi(s) }},
-	{"session", func(v *View, s string) { v.Session = s }},
-	{"message", func(v *View, s string) { v.Message = s }},
-	{"bytes_out", func(v *View, s string) { v.BytesOut = count(s) }},
-	{"bytes_in", func(v *View, s string) { v.BytesIn = count(s) }},
-	{"duration", nil},
-	{"start", func(v *View, s string) { v.Start = eveStart(s) }},
-	{"answer", func(v *View, s string) { v.Answer = s }},
-	{"trust", func(v *View, s string) { v.Trust = s }},
-	{"src_side", func(v *View, s string) { v.SrcSide = side(s) }},
-	{"dst_side", func(v *View, s string) { v.DstSide = side(s) }},
+// field is a field of the View that a mapping table can set.
+type field uint8
+
+// A row sets in this order: a reading of another field of the View sees those
+// above it.
+const (
+	fObserver field = iota
+	fHost
+	fSrc
+	fDst
+	fHostAddr
+	fSrcHost
+	fDstHost
+	fSrcPort
+	fDstPort
+	fProto
+	fService
+	fUser
+	fTarget
+	fProcess
+	fParent
+	fCommand
+	fFile
+	fHash
+	fEventID
+	fChannel
+	fLogon
+	fSession
+	fMessage
+	fBytesOut
+	fBytesIn
+	fDuration
+	fStart
+	fAnswer
+	fTrust
+	fSrcSide
+	fDstSide
+	fields
+)
+
+// fieldNames are the JSON names of the View.
+var fieldNames = [fields]string{
+	"observer", "host", "src", "dst", "host_addr", "src_host", "dst_host", "src_port", "dst_port", "proto", "service", "user", "target",
+	"process", "parent", "command", "file", "hash", "event_id", "channel", "logon_type", "session", "message", "bytes_out", "bytes_in",
+	"duration", "start", "answer", "trust", "src_side", "dst_side",
 }
 
-var settableNames = func() map[string]bool {
-	m := map[string]bool{}
-	for _, f := range settable {
-		m[f.name] = true
-	}
-	return m
-}()
+func fieldOf(name string) (field, bool) {
+	i := slices.Index(fieldNames[:], name)
+	return field(max(i, 0)), i >= 0 //nolint:gosec // few
+}
 
-// units divide seconds.
-var units = map[string]time.Duration{"": 1, "s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
-
-var viewNames = map[string]bool{"observer": true, "host": true, "src": true, "dst": true, "host_addr": true, "src_host": true, "dst_host": true}
-
-// text returns one of viewNames as text.
-func (v *View) text(name string) string {
-	a := func(x netip.Addr) string {
-		if !x.IsValid() {
-			return ""
+// put sets f from a native text and reports whether the text said something. It
+// is a switch and not a table of functions because through those a View could
+// not stay on the stack.
+func (v *View) put(f field, text, domain string, unit time.Duration) bool {
+	switch f {
+	case fObserver, fHost, fSrcHost, fDstHost:
+		return put(v.text(f), asset.HostName(text))
+	case fSrc, fDst, fHostAddr:
+		a, ok := asset.Addr(text)
+		if ok {
+			*v.addr(f) = a
 		}
-		return x.String()
+		return ok
+	case fUser, fTarget:
+		a := asset.ParseAccount(domain, text)
+		if a.IsZero() {
+			return false
+		}
+		if f == fUser {
+			v.User = a
+		} else {
+			v.Target = a
+		}
+		return true
+	case fSrcPort, fDstPort:
+		n, err := strconv.ParseUint(text, 10, 16)
+		if f == fSrcPort {
+			return err == nil && put(&v.SrcPort, uint16(n))
+		}
+		return err == nil && put(&v.DstPort, uint16(n))
+	case fBytesOut, fBytesIn:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if f == fBytesOut {
+			return err == nil && n > 0 && put(&v.BytesOut, n)
+		}
+		return err == nil && n > 0 && put(&v.BytesIn, n)
+	case fLogon:
+		n, err := strconv.Atoi(text)
+		return err == nil && put(&v.Logon, n)
+	case fDuration:
+		return put(&v.Duration, seconds(text)/unit)
+	case fStart:
+		return put(&v.Start, instant(text))
+	case fProto:
+		text = protoName(text)
+	case fService, fHash:
+		text = strings.ToLower(text)
+	case fSrcSide, fDstSide:
+		text = side(text)
 	}
-	switch name {
-	case "observer":
-		return v.Observer
-	case "host":
-		return v.Host
-	case "src":
-		return a(v.Src)
-	case "dst":
-		return a(v.Dst)
-	case "host_addr":
-		return a(v.HostAddr)
-	case "src_host":
-		return v.SrcHost
-	case "dst_host":
-		return v.DstHost
+	if text == "" {
+		return false
+	}
+	*v.text(f) = text
+	return true
+}
+
+func put[T comparable](to *T, x T) bool {
+	var zero T
+	if x == zero {
+		return false
+	}
+	*to = x
+	return true
+}
+
+// clear empties f.
+func (v *View) clear(f field) {
+	switch f {
+	case fSrc, fDst, fHostAddr:
+		*v.addr(f) = netip.Addr{}
+	case fUser:
+		v.User = asset.Account{}
+	case fTarget:
+		v.Target = asset.Account{}
+	case fSrcPort:
+		v.SrcPort = 0
+	case fDstPort:
+		v.DstPort = 0
+	case fBytesOut:
+		v.BytesOut = 0
+	case fBytesIn:
+		v.BytesIn = 0
+	case fLogon:
+		v.Logon = 0
+	case fDuration:
+		v.Duration = 0
+	case fStart:
+		v.Start = time.Time{}
+	default:
+		*v.text(f) = ""
+	}
+}
+
+// copy sets one of the first seven fields, hosts and addresses, from another of
+// them that is not empty.
+func (v *View) copy(to, from field) {
+	if !from.isAddr() {
+		v.put(to, *v.text(from), "", 1)
+		return
+	}
+	a := *v.addr(from)
+	switch {
+	case !a.IsValid():
+	case to.isAddr():
+		*v.addr(to) = a
+	default:
+		v.put(to, a.String(), "", 1)
+	}
+}
+
+func (f field) isAddr() bool { return f == fSrc || f == fDst || f == fHostAddr }
+
+func (v *View) addr(f field) *netip.Addr {
+	switch f {
+	case fSrc:
+		return &v.Src
+	case fDst:
+		return &v.Dst
+	}
+	return &v.HostAddr
+}
+
+// text returns where a field of kind text lies.
+func (v *View) text(f field) *string {
+	switch f {
+	case fObserver:
+		return &v.Observer
+	case fHost:
+		return &v.Host
+	case fSrcHost:
+		return &v.SrcHost
+	case fDstHost:
+		return &v.DstHost
+	case fProto:
+		return &v.Proto
+	case fService:
+		return &v.Service
+	case fProcess:
+		return &v.Process
+	case fParent:
+		return &v.Parent
+	case fCommand:
+		return &v.Command
+	case fFile:
+		return &v.File
+	case fHash:
+		return &v.Hash
+	case fEventID:
+		return &v.EventID
+	case fChannel:
+		return &v.Channel
+	case fSession:
+		return &v.Session
+	case fAnswer:
+		return &v.Answer
+	case fTrust:
+		return &v.Trust
+	case fSrcSide:
+		return &v.SrcSide
+	case fDstSide:
+		return &v.DstSide
+	}
+	return &v.Message
+}
+
+// takes are the ways to read a part out of a native text.
+var takes = map[string]func(string) string{
+	"hash":      hashOf,
+	"principal": principal,
+	"spn_host":  spnHost,
+	"list":      func(s string) string { return strings.Trim(strings.ReplaceAll(s, ";", ", "), ", ") },
+}
+
+// hashOf takes one hash out of Sysmon's "MD5=..,SHA256=..", the strongest
+// there is.
+func hashOf(s string) string {
+	for _, k := range [...]string{"SHA256=", "SHA1=", "MD5="} {
+		for i := 0; i+len(k) <= len(s); i++ {
+			if strings.EqualFold(s[i:i+len(k)], k) {
+				h, _, _ := strings.Cut(s[i+len(k):], ",")
+				return h
+			}
+		}
 	}
 	return ""
 }
 
-func account(domain, name string) asset.Account { return asset.ParseAccount(domain, name) }
+// principal reads the Kerberos principal NAME/REALM as NAME@REALM.
+func principal(s string) string {
+	name, realm, _ := strings.Cut(s, "/")
+	if name == "" || realm == "" {
+		return name
+	}
+	return name + "@" + realm
+}
+
+// spnHost takes the host out of a service principal: cifs/NASHUA.corp or host$.
+func spnHost(spn string) string {
+	class, host, ok := strings.Cut(spn, "/")
+	if !ok {
+		h, ok := strings.CutSuffix(spn, "$")
+		if !ok {
+			return ""
+		}
+		return h
+	}
+	if strings.EqualFold(class, "krbtgt") {
+		return ""
+	}
+	host, _, _ = strings.Cut(host, "/")
+	return host
+}
+
+// units divide seconds.
+var units = map[string]time.Duration{"": 1, "s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+// seconds reads a decimal number of seconds.
+func seconds(s string) time.Duration {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f < 0 || f > 1e9 {
+		return 0
+	}
+	return time.Duration(f * float64(time.Second))
+}
+
+// instant reads a time with its zone, RFC 3339 or Suricata's +0000. The latter is
+// given its colon, because the standard library reads the former ten times as fast.
+func instant(s string) time.Time {
+	var buf [40]byte
+	n := copy(buf[:], s)
+	if n < len(s) || n < 6 || n == len(buf) {
+		return time.Time{}
+	}
+	if c := s[n-5]; c == '+' || c == '-' {
+		copy(buf[n-1:], s[n-2:])
+		buf[n-2] = ':'
+		n++
+	}
+	var t time.Time
+	if t.UnmarshalText(buf[:n]) != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// protoName turns an IP protocol number into a name.
+func protoName(s string) string {
+	switch s {
+	case "6":
+		return "tcp"
+	case "17":
+		return "udp"
+	case "1", "58":
+		return "icmp"
+	}
+	return strings.ToLower(s)
+}
+
+// side keeps the interface roles that say something.
+func side(role string) string {
+	switch role = strings.ToLower(role); role {
+	case "lan", "wan", "dmz":
+		return role
+	}
+	return ""
+}

@@ -5,6 +5,7 @@ package event
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"citywall/asset"
@@ -35,7 +36,15 @@ const (
 	Alert       Action = "alert"       // another product's verdict
 	LogCleared  Action = "log_cleared" // 1102, 104
 	RPC         Action = "rpc"         // Zeek dce_rpc
+	Mail        Action = "mail"        // a message was accepted, delivered, refused or held
+	Lease       Action = "lease"       // DHCP gave, renewed or took back an address
 )
+
+var actions = [...]Action{
+	Logon, LogonFailed, Logoff, Credential, Ticket, Privilege, Share, Flow, FlowRefused, Process, File, Service, Task, Script, DNS, HTTP, Alert, LogCleared, RPC, Mail, Lease,
+}
+
+func isAction(a Action) bool { return slices.Contains(actions[:], a) }
 
 // Outcome says whether what a record tells of succeeded.
 type Outcome string
