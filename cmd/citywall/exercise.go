@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,24 +24,52 @@ import (
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 type exerciseOptions struct {
-	seed     uint64
-	devices  int
-	days     int
-	begin    string
-	noAttack bool
+	seed          uint64
+	devices, days int
+	begin         string
+	dwell, clock  time.Duration
+	rate          float64
+	stealth, loss []string
+	sample        int
+	cgnat         bool
+	noAttack      bool
+	set           func(flag string) bool
 }
 
 func (o *exerciseOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.Uint64Var(&o.seed, "seed", 1, "the same seed plays the same city and attack")
-	f.IntVar(&o.devices, "devices", 0, "size of the city, up to 18,000 (default 300)")
-	f.IntVar(&o.days, "days", 0, "days before the attack (default 2)")
-	f.StringVar(&o.begin, "begin", "", "first day of the logs, YYYY-MM-DD in Taipei (default 2026-03-11)")
-	f.BoolVar(&o.noAttack, "no-attack", false, "the same days, and nothing happens")
+	about := map[string]string{}
+	for _, k := range exercise.Knobs() {
+		about[k.Name] = text.T(text.En, k.About) + " (" + k.Values + ")"
+	}
+	f.Uint64Var(&o.seed, "seed", 1, about["seed"])
+	f.IntVar(&o.devices, "devices", 0, about["devices"]+" (default 300)")
+	f.IntVar(&o.days, "days", 0, about["days"]+" (default 2)")
+	f.StringVar(&o.begin, "begin", "", about["begin"]+" (default 2026-03-11)")
+	f.DurationVar(&o.dwell, "dwell", 0, about["dwell"])
+	f.Float64Var(&o.rate, "rate", 1, about["rate"])
+	f.StringSliceVar(&o.stealth, "stealth", nil, about["stealth"])
+	f.StringSliceVar(&o.loss, "loss", nil, about["loss"])
+	f.DurationVar(&o.clock, "clock-error", 0, about["clock-error"])
+	f.IntVar(&o.sample, "sample", 0, about["sample"])
+	f.BoolVar(&o.cgnat, "cgnat", false, about["cgnat"])
+	f.BoolVar(&o.noAttack, "no-attack", false, about["no-attack"])
+	o.set = f.Changed
 }
 
 func (o *exerciseOptions) play(name string) (*exercise.Play, error) {
-	opt := exercise.Options{Seed: o.seed, Devices: o.devices, Days: o.days, NoAttack: o.noAttack}
+	opt := exercise.Options{
+		Seed: o.seed, Devices: o.devices, Days: o.days, Dwell: o.dwell, Rate: o.rate, Clock: o.clock, Sample: o.sample, CGNAT: o.cgnat, NoAttack: o.noAttack,
+	}
+	if o.set("days") && o.days == 0 {
+		opt.Days = exercise.NoDays
+	}
+	for _, s := range o.stealth {
+		opt.Stealth = append(opt.Stealth, exercise.Stealth(s))
+	}
+	for _, s := range o.loss {
+		opt.Loss = append(opt.Loss, exercise.Loss(s))
+	}
 	if o.begin != "" {
 		t, err := time.ParseInLocation("2006-01-02", o.begin, time.FixedZone("Asia/Taipei", 8*3600))
 		if err != nil {
@@ -58,21 +87,36 @@ func newExercise(io streams) *cobra.Command {
 func newExerciseList(io streams) *cobra.Command {
 	lang := "en"
 	c := &cobra.Command{
-		Use: "list", Short: "List the exercises", Long: "List the exercises. Everything they make is simulated." + exits,
+		Use: "list", Short: "List the exercises and their knobs", Long: "List the exercises and what can be turned about them. Everything they make is simulated." + exits,
 		Example: "  citywall exercise list --lang zh-TW", Args: exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			l, ok := text.ParseLang(lang)
 			if !ok {
 				return fault.New(fault.Invalid, "no language %q; there are en and zh-TW", lang)
 			}
+			fmt.Fprintf(io.out, "%s\n", text.T(l, "exercise.list.scripts"))
 			for _, s := range exercise.Scenarios() {
-				fmt.Fprintf(io.out, "%-10s %s\n           %s\n", s.Name, text.T(l, s.Title), text.T(l, s.About))
+				fmt.Fprintf(io.out, "\n  %-11s %s\n              %s\n              %s\n", s.Name, text.T(l, s.Title), text.T(l, s.About),
+					text.T(l, "exercise.list.entry", "kind", s.Entry, "dwell", span(s.Dwell)))
+			}
+			fmt.Fprintf(io.out, "\n%s\n\n", text.T(l, "exercise.list.knobs"))
+			for _, k := range exercise.Knobs() {
+				fmt.Fprintf(io.out, "  --%-12s %s\n                 %s\n", k.Name, text.T(l, k.About), k.Values)
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&lang, "lang", lang, "en or zh-TW")
 	return c
+}
+
+// span writes a duration without the units that are zero.
+func span(d time.Duration) string {
+	s := strings.TrimSuffix(d.String(), "0s")
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 func newExerciseRun(io streams) *cobra.Command {
@@ -83,10 +127,13 @@ func newExerciseRun(io streams) *cobra.Command {
 		Use:   "run NAME",
 		Short: "Write an exercise's logs to a folder, or send them to a server",
 		Long: `Play an exercise. With --out its logs are written as an investigator would be
-handed them (EVTX, Zeek, EVE, syslog), with the truth in a folder apart. With
+handed them (EVTX, Zeek, EVE, syslog, NetFlow), with the truth in a folder apart. With
 --to they are sent to a server as JSON lines over HTTP, and syslog lines over
 TCP when --syslog is given.` + exits,
 		Example: `  citywall exercise run hospital --out /tmp/hospital
+  citywall exercise run hypervisor --seed 4 --loss controller,entry --clock-error 10m --out case
+  citywall exercise run insider --sample 1000 --cgnat --days 14 --out case
+  citywall exercise run worm --no-attack --devices 2000 --out quiet
   citywall exercise run webshell --seed 7 --to http://127.0.0.1:8443/api/v1/ingest --token-file token --syslog 127.0.0.1:5514 --speed 60`,
 		Args: exactly(1, "the name of an exercise"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -141,8 +188,10 @@ func runExerciseSend(ctx context.Context, io streams, ex *exercise.Play, p *play
 func newExerciseTruth(io streams) *cobra.Command {
 	var o exerciseOptions
 	c := &cobra.Command{
-		Use: "truth NAME", Short: "Print what really happens in an exercise, as JSON", Long: "Print the truth of an exercise: entry, moves, steps, hosts." + exits,
-		Example: "  citywall exercise truth hospital --seed 3", Args: exactly(1, "the name of an exercise"),
+		Use: "truth NAME", Short: "Print what really happens in an exercise, as JSON", Long: `Print the truth of an exercise: entry, moves, steps, hosts, innocents, and where
+the trail must be said to end. Times are true times; which source has what on
+record, and with which stamp, stands beside them.` + exits,
+		Example: "  citywall exercise truth hospital --seed 3\n  citywall exercise truth remotetool --stealth slow,own-tools --loss 3-days", Args: exactly(1, "the name of an exercise"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := o.play(args[0])
 			if err != nil {
