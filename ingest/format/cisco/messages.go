@@ -4,16 +4,15 @@
 package cisco
 
 import (
-	"strings"
 	"sync"
 
 	"citywall/ingest/format"
+	"citywall/ingest/format/sentence"
 )
 
-// texts are the messages that are read: id, what it tells (event=…), the text
-// with its fields in braces. Several lines of one id are tried in order. After
+// texts are the messages that are read, as sentence.Parse takes them, after
 // Cisco's "Secure Firewall ASA Series Syslog Messages" and the IOS "System
-// Message Guide". {_} is read and not kept.
+// Message Guide".
 const texts = `
 106001|denied|Inbound {proto} connection denied from {src_ip}/{src_port} to {dst_ip}/{dst_port} flags {tcp_flags} on interface {src_interface}
 106002|denied|{proto} Connection denied by outbound list {acl} src {src_ip} dest {dst_ip}
@@ -128,140 +127,41 @@ SESS_AUDIT_TRAIL|flow|Stop {proto} session: initiator ({src_ip}:{src_port}) sent
 PSECURE_VIOLATION|alert|Security violation occurred, caused by MAC address {src_mac} on port {src_interface}.
 `
 
-// piece is literal text, then a field up to the next piece's text.
-type piece struct{ lit, field string }
+var patterns = sync.OnceValue(func() sentence.Table { return sentence.Parse(texts) })
 
-type pattern struct {
-	event  string
-	pieces []piece
-}
-
-var patterns = sync.OnceValue(func() map[string][]pattern {
-	out := map[string][]pattern{}
-	for line := range strings.SplitSeq(strings.TrimSpace(texts), "\n") {
-		id, rest, _ := strings.Cut(line, "|")
-		ev, text, _ := strings.Cut(rest, "|")
-		p := pattern{event: ev}
-		for text != "" {
-			lit, after, _ := strings.Cut(text, "{")
-			field, next, _ := strings.Cut(after, "}")
-			p.pieces = append(p.pieces, piece{lit, field})
-			text = next
-		}
-		out[id] = append(out[id], p)
-	}
-	return out
-})
-
-// maxPieces bounds a pattern's fields.
-const maxPieces = 20
-
-// known reads the message by the first of its patterns that fits.
+// known reads the message by its text.
 func known(id, text string, b *format.Body) {
-	for _, p := range patterns()[id] {
-		var vals [maxPieces]string
-		if !p.read(text, &vals) {
-			continue
+	var direction, foreign, global, local string
+	event := patterns().Read(id, text, func(field, value string) {
+		switch field {
+		case "duration":
+			lasted(value, b)
+			return
+		case "direction":
+			direction = value
+		case "faddr":
+			foreign = value
+		case "gaddr":
+			global = value
+		case "laddr":
+			local = value
 		}
-		b.Add("event", p.event)
-		for i, x := range p.pieces {
-			if v := strings.Trim(vals[i], " <>"); x.field != "" && x.field != "_" && v != "" {
-				if x.field == "duration" {
-					lasted(v, b)
-				} else {
-					b.Add(x.field, v)
-				}
-			}
-		}
-		if p.event == "built-icmp" {
-			icmp(p, &vals, b)
-		}
+		b.Add(field, value)
+	})
+	if event == "" {
 		return
 	}
-}
-
-// icmp says which of the foreign and the local address began.
-func icmp(p pattern, vals *[maxPieces]string, b *format.Body) {
-	get := func(name string) string {
-		for i, x := range p.pieces {
-			if x.field == name {
-				return vals[i]
-			}
-		}
-		return ""
-	}
-	if get("direction") == "outbound" {
-		b.Add("src_ip", get("laddr"))
-		b.Add("src_mapped_ip", get("gaddr"))
-		b.Add("dst_ip", get("faddr"))
+	b.Add("event", event)
+	if event != "built-icmp" {
 		return
 	}
-	b.Add("src_ip", get("faddr"))
-	b.Add("dst_ip", get("laddr"))
-	b.Add("dst_mapped_ip", get("gaddr"))
-}
-
-// read fills vals; false when the text does not fit. A space before a colon or
-// none, and a space behind one, are the same: releases differ in them.
-func (p pattern) read(s string, vals *[maxPieces]string) bool {
-	for i, x := range p.pieces {
-		rest, ok := cutText(s, x.lit)
-		if !ok {
-			return false
-		}
-		s = rest
-		if x.field == "" {
-			continue
-		}
-		if i+1 == len(p.pieces) {
-			vals[i] = s
-			return true
-		}
-		next := strings.TrimSpace(p.pieces[i+1].lit)
-		first := p.pieces[i+1].lit
-		if next == "" {
-			next = " "
-		} else if k := strings.IndexByte(next, ' '); k > 0 {
-			next = next[:k] // the first word; cutText compares the rest
-		}
-		at := -1
-		for from := 0; ; {
-			j := strings.Index(s[from:], next)
-			if j < 0 {
-				return false
-			}
-			k := from + j
-			for k > 0 && s[k-1] == ' ' && first[0] == ' ' {
-				k--
-			}
-			if _, ok := cutText(s[k:], first); ok {
-				at = k
-				break
-			}
-			from += j + 1
-		}
-		vals[i] = s[:at]
-		s = s[at:]
+	if direction == "outbound" { // the direction says which of both addresses began
+		b.Add("src_ip", local)
+		b.Add("src_mapped_ip", global)
+		b.Add("dst_ip", foreign)
+		return
 	}
-	return s == "" || s == "."
-}
-
-// cutText cuts lit off s; spaces before ":" and after it may be missing in
-// either.
-func cutText(s, lit string) (string, bool) {
-	i, j := 0, 0
-	for j < len(lit) {
-		switch {
-		case i < len(s) && s[i] == lit[j]:
-			i++
-			j++
-		case i < len(s) && s[i] == ' ' && (i+1 < len(s) && s[i+1] == ':' || i > 0 && s[i-1] == ':'):
-			i++
-		case lit[j] == ' ' && (j+1 < len(lit) && lit[j+1] == ':' || j > 0 && lit[j-1] == ':'):
-			j++
-		default:
-			return s, false
-		}
-	}
-	return s[i:], true
+	b.Add("src_ip", foreign)
+	b.Add("dst_ip", local)
+	b.Add("dst_mapped_ip", global)
 }
