@@ -126,7 +126,7 @@ func (b *ruleBook) list(counts []detectdb.RuleCount) desk.Rules {
 		unrouted[p.Set+"\x00"+p.ID] = p.Reason
 	}
 	for _, r := range b.engine.Rules() {
-		x := desk.Rule{Rule: r.Rule, Set: r.Set, State: desk.RuleLoaded, Source: source(r.LogSource), Step: string(r.Meaning.Step), Tags: r.Tags}
+		x := desk.Rule{Rule: r.Rule, Set: r.Set, State: desk.RuleLoaded, Source: source(r.LogSource), Step: string(r.Meaning.Step), Tags: r.Tags, Link: r.Link}
 		if why, ok := unrouted[r.Set+"\x00"+r.ID]; ok {
 			x.State, x.Why = desk.RuleUnrouted, why
 		}

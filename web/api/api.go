@@ -139,6 +139,7 @@ func (s *Server) routes() []route {
 
 		{"GET", "/sources", !open, s.sources},
 		{"GET", "/rules", !open, s.rules},
+		{"GET", "/rules/coverage", !open, s.ruleCoverage},
 
 		{"GET", "/inbox", !open, s.inbox},
 		{"POST", "/inbox", !open, s.receive},

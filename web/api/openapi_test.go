@@ -303,6 +303,12 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=docx", status: 400},
 		{op: "POST /incidents/{id}/notes", who: lead, path: inc + "/notes", body: `{"text":"seen"}`},
 		{op: "GET /sources", who: lead}, {op: "GET /rules", who: lead},
+		{op: "GET /rules/coverage", who: lead},
+		{op: "GET /rules/coverage", who: lead, path: "/rules/coverage?format=svg&lang=zh-TW"},
+		{op: "GET /rules/coverage", who: lead, path: "/rules/coverage?format=csv"},
+		{op: "GET /rules/coverage", who: lead, path: "/rules/coverage?format=navigator"},
+		{op: "GET /rules/coverage", who: lead, path: "/rules/coverage?format=pdf", status: 400},
+		{op: "GET /rules/coverage", who: police, status: 403},
 	} {
 		do(c)
 	}

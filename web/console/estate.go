@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citywall/detect"
+	"citywall/detect/coverage"
 	"citywall/detect/detectdb"
 	"citywall/internal/text"
 	"citywall/web/api"
@@ -197,6 +198,9 @@ type rulesData struct {
 	Total              int
 	Next, First        string
 	JSON               string
+
+	Coverage coverage.Coverage
+	Picture  template.HTML // of it; "" on narrowed and later pages
 }
 
 // perPage bounds the tables of lists that are held in memory; SigmaHQ has
@@ -256,5 +260,12 @@ func (s *Server) rules(w http.ResponseWriter, r *http.Request, c door.Caller) er
 	})
 	d.Total = len(hits)
 	d.Items, d.Next, d.First = cut(r, hits, func(x desk.Rule) string { return x.Hash })
+	if d.Coverage = rs.Coverage(); d.Coverage.Rules > 0 && d.Text == "" && d.State == "" && d.First == "" {
+		svg, err := d.Coverage.Draw(Lang(r), "/rules?text=")
+		if err != nil {
+			return err
+		}
+		d.Picture = template.HTML(svg)
+	}
 	return s.render(w, r, c, http.StatusOK, "rules", text.T(Lang(r), "console.nav.rules"), d)
 }

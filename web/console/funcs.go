@@ -112,6 +112,7 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"status":  func(v casework.Status) template.HTML { return statusBadge(l, v) },
 		"statusw": func(v casework.Status) string { return text.T(l, "console.status."+string(v)) },
 		"source":  func(v desk.SourceState) template.HTML { return sourceBadge(l, v) },
+		"tactic":  func(name string) string { return text.T(l, "coverage.tactic."+name) },
 		"rule":    func(v desk.RuleStatus) template.HTML { return ruleBadge(l, v) },
 		"role":    func(v identity.Role) string { return v.Text(l) },
 		"realm":   func(v asset.Realm) string { return t("realm." + string(v)) },

@@ -170,6 +170,7 @@ type Rule struct {
 	Source  string     `json:"logsource,omitempty"` // product/category/service
 	Step    string     `json:"step,omitempty"`
 	Tags    []string   `json:"tags,omitempty"`
+	Link    bool       `json:"link,omitempty"` // its hits only feed rules over rules
 	Fired   int64      `json:"fired"`
 	LastHit time.Time  `json:"last_hit,omitzero"`
 }
