@@ -81,14 +81,28 @@ func (g *stage) breakpoints(opt *Options) {
 		if g.relayed[addr] {
 			b.Codes = outward["rmm"]
 		}
+		if t.Entry.Kind == "supplier" && addr == t.Entry.External {
+			b.Codes, b.Why = []string{"BP-VPN-VICTIM", "BP-RELAY-VICTIM"}, "the supplier, who is a victim too"
+		}
 		if in && opt.CGNAT {
 			b.Codes, b.Why = append([]string{"BP-CGNAT"}, b.Codes...), "a shared address: port and time name the subscriber"
 			b.Port = h.SrcPort
 		}
 		add(b)
 	}
+	switch e := t.Entry; {
+	case len(e.Seen) == 0:
+	case e.Kind == "mail":
+		b := TruthBreak{Codes: outward["c2"], Host: e.External.String(), Addr: e.External, Time: e.Time, Why: "the server that sent the letter"}
+		if opt.CGNAT {
+			b.Codes = append([]string{"BP-CGNAT"}, b.Codes...)
+		}
+		add(b)
+	case e.Kind == "usb":
+		add(TruthBreak{Codes: []string{"BP-UNK", "BP-NO-SENSOR"}, Host: e.Host, Addr: e.Addr, Time: e.Time, Why: "a stick, and nobody knows from where"})
+	}
 	for _, h := range t.Hosts {
-		reached := slices.ContainsFunc(t.Hops, func(x TruthHop) bool { return x.Dst == h.Host })
+		reached := h.Host == t.Entry.Host && len(t.Entry.Seen) > 0 || slices.ContainsFunc(t.Hops, func(x TruthHop) bool { return x.Dst == h.Host })
 		switch {
 		case h.Host == t.Entry.Host && h.First.Before(g.horizon(opt)):
 			add(TruthBreak{Codes: []string{logGap}, Host: h.Host, Addr: h.Addr, Time: h.First, Why: "the logs begin after the first compromise"})
