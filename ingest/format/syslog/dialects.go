@@ -18,6 +18,7 @@ import (
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/panos"
+	"citywall/ingest/format/postfix"
 )
 
 // dialects lists what a message may be, the more particular before the general.
@@ -26,6 +27,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 	return []format.Dialect{
 		auditd.Dialect(),
 		authlog.Dialect(),
+		postfix.Dialect(),
 		nginx.Dialect(),
 		apache.Dialect(),
 		ncsa.Dialect(),
