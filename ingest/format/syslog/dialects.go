@@ -12,6 +12,7 @@ import (
 	"citywall/ingest/format/authlog"
 	"citywall/ingest/format/cef"
 	"citywall/ingest/format/cisco"
+	"citywall/ingest/format/esxi"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
 	"citywall/ingest/format/leef"
@@ -19,6 +20,8 @@ import (
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/panos"
 	"citywall/ingest/format/postfix"
+	"citywall/ingest/format/qnap"
+	"citywall/ingest/format/synology"
 )
 
 // dialects lists what a message may be, the more particular before the general.
@@ -36,6 +39,9 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		leef.Dialect(),
 		panos.Dialect(),
 		cisco.Dialect(),
+		esxi.Dialect(),
+		synology.Dialect(),
+		qnap.Dialect(),
 		eve.Dialect(),
 	}
 })
