@@ -25,6 +25,7 @@ import (
 	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
+	"citywall/ingest/format/own"
 	"citywall/ingest/format/syslog"
 	"citywall/ingest/format/zeek"
 )
@@ -33,6 +34,7 @@ import (
 func Formats() []format.Format {
 	return []format.Format{
 		evtx.Format(),
+		own.Format(),
 		zeek.Format(),
 		eve.Format(),
 		auditd.Format(),

@@ -155,7 +155,7 @@ func (l *Live) Run(ctx context.Context) error {
 			fail(fmt.Errorf("pipeline: correlate: %w", err))
 		}
 	})
-	wg.Go(func() { l.sources.run(ctx) })
+	wg.Go(func() { l.sources.run(ctx, l.announce) })
 
 	taken := make(chan *batch)
 	in := (<-chan *batch)(taken)
@@ -256,6 +256,9 @@ func (l *Live) Health() Health {
 	}
 	return h
 }
+
+// Expect sets after how long the silence of a source counts, by its name.
+func (l *Live) Expect(silence map[string]time.Duration) { l.sources.expect(silence) }
 
 // Sources returns what arrives, by name.
 func (l *Live) Sources() []Source { return l.sources.list() }

@@ -72,6 +72,10 @@ type meter struct {
 	lags    []time.Duration
 	units   []time.Duration // uncertainties, same order
 	waits   []time.Duration // between arrivals
+
+	tally tally
+	said  *said
+	limit time.Duration // of silence, when somebody said so; 0: learned from waits
 }
 
 // saw counts an event. delayed ones say nothing about intervals and clocks.
@@ -93,6 +97,9 @@ func (m *meter) saw(e *event.Event, transport string, delayed bool) {
 		s.LastEvent = e.Time
 	}
 	m.count(e.Received)
+	if !delayed {
+		m.tally.add(e.Received)
+	}
 	if !delayed && e.Received.Sub(m.arrival).Abs() >= oneArrival {
 		m.arrived(e.Received)
 	}
@@ -128,6 +135,9 @@ func (m *meter) arrived(at time.Time) {
 
 // silence is how long nothing may come before something is wrong; 0: unknown.
 func (m *meter) silence() time.Duration {
+	if m.limit > 0 {
+		return m.limit
+	}
 	if len(m.waits) < enough {
 		return 0
 	}

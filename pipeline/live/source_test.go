@@ -4,6 +4,8 @@
 package live
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"os"
@@ -21,6 +23,29 @@ type register struct {
 	t       *testing.T
 	clock   time.Time
 	notices []Notice
+	said    []record
+	down    bool // nothing can be published
+}
+
+// check looks at the sources once.
+func (r *register) check() {
+	r.sources.check(r.t.Context(), func(_ context.Context, rs []record) error {
+		if r.down {
+			return errors.New("the queue is full")
+		}
+		r.said = append(r.said, rs...)
+		return nil
+	})
+}
+
+// heard takes what was said since the last time: "condition change source".
+func (r *register) heard() []string {
+	var out []string
+	for _, x := range r.said {
+		out = append(out, string(x.Condition)+" "+x.Change+" "+x.Source)
+	}
+	r.said = nil
+	return out
 }
 
 func newRegister(t *testing.T, file string) *register {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -26,7 +27,7 @@ import (
 const (
 	maxSources = 50_000 // further ones are counted together, under moreSources
 	checkEvery = 10 * time.Second
-	saveEvery  = time.Minute
+	saveEvery  = 5 * time.Minute
 )
 
 const moreSources = "(more)"
@@ -42,6 +43,9 @@ type sources struct {
 	mu    sync.Mutex
 	all   map[sourceKey]*meter
 	state map[sourceKey]SourceState // as last announced
+
+	limits  map[string]time.Duration // of silence, by name, as registered
+	pending []record                 // about sources, not yet published
 }
 
 type sourceKey struct {
@@ -56,6 +60,9 @@ type savedSource struct {
 	Waits   []time.Duration `json:"waits"`
 	Lags    []time.Duration `json:"lags"`
 	Units   []time.Duration `json:"units"`
+	Tally   tally           `json:"tally"`
+	On      []Condition     `json:"on,omitempty"` // conditions that were announced and have not ended
+	Formats []string        `json:"formats,omitempty"`
 }
 
 func newSources(cfg Config, file string, now func() time.Time, notice func(Notice), log *slog.Logger) (*sources, error) {
@@ -78,7 +85,7 @@ func newSources(cfg Config, file string, now func() time.Time, notice func(Notic
 		src := x.Source
 		src.Records, src.Skipped, src.Damaged, src.Formats, src.Notes, src.Rates = 0, 0, 0, nil, nil, nil
 		k := sourceKey{src.Realm, src.Name}
-		s.all[k] = &meter{s: src, arrival: x.Arrival, waits: x.Waits, lags: x.Lags, units: x.Units}
+		s.all[k] = &meter{s: src, arrival: x.Arrival, waits: x.Waits, lags: x.Lags, units: x.Units, tally: x.Tally, said: newSaid(x.On, x.Formats)}
 		s.state[k] = src.State
 	}
 	return s, nil
@@ -95,14 +102,28 @@ func (s *sources) with(m *queue.Message, f func(*meter)) {
 			k.name = moreSources
 		}
 		if x, ok = s.all[k]; !ok {
-			x = &meter{s: Source{Name: k.name, Realm: k.realm, Agency: m.Agency, Transport: m.Listener}}
+			x = &meter{s: Source{Name: k.name, Realm: k.realm, Agency: m.Agency, Transport: m.Listener}, said: newSaid(nil, nil), limit: s.limits[k.name]}
 			s.all[k] = x
 		}
 	}
 	f(x)
 }
 
+// expect sets after how long a silence counts, by name; sources not named go by
+// what is usual for them.
+func (s *sources) expect(limits map[string]time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = limits
+	for k, x := range s.all {
+		x.limit = limits[k.name]
+	}
+}
+
 func (s *sources) saw(m *queue.Message, e *event.Event) {
+	if m.Listener == ownName {
+		return // Citywall's records about sources say nothing about a source of theirs
+	}
 	s.with(m, func(x *meter) { x.saw(e, m.Listener, m.Delayed) })
 }
 
@@ -140,11 +161,11 @@ func (s *sources) list() []Source {
 	return out
 }
 
-// run looks for sources that fell silent until ctx ends.
-func (s *sources) run(ctx context.Context) {
+// run looks at the sources until ctx ends.
+func (s *sources) run(ctx context.Context, announce func(context.Context, []record) error) {
 	saved := s.now()
 	for sleep(ctx, checkEvery) {
-		s.check()
+		s.check(ctx, announce)
 		if now := s.now(); now.Sub(saved) >= saveEvery {
 			saved = now
 			if err := s.save(); err != nil {
@@ -154,17 +175,43 @@ func (s *sources) run(ctx context.Context) {
 	}
 }
 
-// check announces every source whose state is another than last time.
-func (s *sources) check() {
-	for _, x := range s.list() {
-		k := sourceKey{x.Realm, x.Name}
-		s.mu.Lock()
+// maxPending bounds what waits while the queue takes nothing: then there is
+// worse to say than this, and Health says it.
+const maxPending = 10_000
+
+// check announces every source whose state is another than last time, and
+// publishes what is wrong with any.
+func (s *sources) check(ctx context.Context, announce func(context.Context, []record) error) {
+	now := s.now()
+	s.mu.Lock()
+	var notices []Notice
+	for k, m := range s.all {
+		x := m.read(now, s.cfg.LateAfter)
 		before, known := s.state[k]
 		s.state[k] = x.State
-		s.mu.Unlock()
 		if known && before != x.State || !known && x.State != SourceOK {
-			s.notice(Notice{Kind: NoticeSource, Time: s.now(), Source: &x})
+			notices = append(notices, Notice{Kind: NoticeSource, Time: now, Source: &x})
 		}
+		s.pending = append(s.pending, s.watch(x, m, now)...)
+	}
+	slices.SortFunc(s.pending, func(a, b record) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Condition, b.Condition))
+	})
+	out := last(s.pending, maxPending)
+	s.pending = nil
+	s.mu.Unlock()
+	slices.SortFunc(notices, func(a, b Notice) int { return cmp.Compare(a.Source.Name, b.Source.Name) })
+	for _, n := range notices {
+		s.notice(n)
+	}
+	if len(out) == 0 {
+		return
+	}
+	if err := announce(ctx, out); err != nil {
+		s.log.Warn("pipeline: records about sources wait", "n", len(out), "err", err)
+		s.mu.Lock()
+		s.pending = append(out, s.pending...)
+		s.mu.Unlock()
 	}
 }
 
@@ -179,7 +226,14 @@ func (s *sources) save() error {
 	for _, x := range s.all {
 		src := x.read(now, s.cfg.LateAfter)
 		src.Rates = nil
-		out = append(out, savedSource{src, x.arrival, x.waits, x.lags, x.units})
+		sv := savedSource{Source: src, Arrival: x.arrival, Waits: x.waits, Lags: x.lags, Units: x.units, Tally: x.tally, Formats: slices.Sorted(maps.Keys(x.said.formats))}
+		for c, on := range x.said.on {
+			if on {
+				sv.On = append(sv.On, c)
+			}
+		}
+		slices.Sort(sv.On)
+		out = append(out, sv)
 	}
 	s.mu.Unlock()
 	slices.SortFunc(out, func(a, b savedSource) int { return cmp.Compare(a.Source.Name, b.Source.Name) })
