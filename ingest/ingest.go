@@ -23,6 +23,7 @@ import (
 	"citywall/ingest/format/evtx"
 	"citywall/ingest/format/iis"
 	"citywall/ingest/format/jsonl"
+	"citywall/ingest/format/modsecurity"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/own"
@@ -38,6 +39,7 @@ func Formats() []format.Format {
 		zeek.Format(),
 		eve.Format(),
 		auditd.Format(),
+		modsecurity.Format(),
 		iis.Format(),
 		nginx.Format(),
 		apache.Format(),
