@@ -15,6 +15,7 @@ import (
 	"citywall/ingest/format/esxi"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
+	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/leef"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
@@ -43,6 +44,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		synology.Dialect(),
 		qnap.Dialect(),
 		eve.Dialect(),
+		jsonl.Dialect(),
 	}
 })
 
