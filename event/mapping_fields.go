@@ -233,10 +233,11 @@ func (v *View) text(f field) *string {
 
 // takes are the ways to read a part out of a native text.
 var takes = map[string]func(string) string{
-	"hash":      hashOf,
-	"principal": principal,
-	"spn_host":  spnHost,
-	"list":      func(s string) string { return strings.Trim(strings.ReplaceAll(s, ";", ", "), ", ") },
+	"hash":        hashOf,
+	"principal":   principal,
+	"backslashes": func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
+	"spn_host":    spnHost,
+	"list":        func(s string) string { return strings.Trim(strings.ReplaceAll(s, ";", ", "), ", ") },
 }
 
 // hashOf takes one hash out of Sysmon's "MD5=..,SHA256=..", the strongest

@@ -55,6 +55,7 @@ func TestGrammar(t *testing.T) {
 		{"lists are joined", "- set: {answer: a}", &Event{Fields: Fields{{"a", L("10.0.0.1", "10.0.0.2")}}}, View{Answer: "10.0.0.1, 10.0.0.2"}},
 		{"the first of two fields of one name", "- set: {message: a}", rec("a", "1", "a", "2"), View{Message: "1"}},
 		{"take hash", "- set: {hash: {from: h, take: hash}}", rec("h", "md5=AA,Sha1=BB"), View{Hash: "bb"}},
+		{"take backslashes", "- set: {file: {from: f, take: backslashes}}", rec("f", `C:\\a\\b`), View{File: `C:\a\b`}},
 		{"take list", "- set: {answer: {from: a, take: list}}", rec("a", "10.0.0.1;::1;"), View{Answer: "10.0.0.1, ::1"}},
 		{"take principal", "- set: {user: {from: a, take: principal}}", rec("a", "wu/HOSP.EXAMPLE"), View{User: asset.ParseAccount("", "wu@hosp")}},
 		{"take spn_host", "- set: {dst_host: {from: a, take: spn_host}}", rec("a", "cifs/FS01.hosp/x"), View{DstHost: "fs01"}},

@@ -28,6 +28,7 @@ import (
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/own"
 	"citywall/ingest/format/syslog"
+	"citywall/ingest/format/wazuh"
 	"citywall/ingest/format/zeek"
 )
 
@@ -40,6 +41,7 @@ func Formats() []format.Format {
 		eve.Format(),
 		auditd.Format(),
 		modsecurity.Format(),
+		wazuh.Format(),
 		iis.Format(),
 		nginx.Format(),
 		apache.Format(),

@@ -23,6 +23,7 @@ import (
 	"citywall/ingest/format/postfix"
 	"citywall/ingest/format/qnap"
 	"citywall/ingest/format/synology"
+	"citywall/ingest/format/wazuh"
 )
 
 // dialects lists what a message may be, the more particular before the general.
@@ -44,6 +45,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		synology.Dialect(),
 		qnap.Dialect(),
 		eve.Dialect(),
+		wazuh.Dialect(),
 		jsonl.Dialect(),
 	}
 })
