@@ -34,6 +34,7 @@ import (
 	"citywall/incident/correlate"
 	"citywall/incident/incidentdb"
 	"citywall/ingest/transport/httpbulk"
+	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
 	"citywall/ingest/transport/watch"
 	"citywall/internal/db"
@@ -73,6 +74,7 @@ type App struct {
 	queue        *queue.Queue
 	pipeline     *live.Live
 	syslog       []*syslog.Listener
+	netflow      []*netflow.Listener
 	watch        []*watch.Watcher
 	bulk         *httpbulk.Handler
 	handler      http.Handler
@@ -246,6 +248,14 @@ func (a *App) openListeners(ctx context.Context) error {
 			return fmt.Errorf("open the listener %s: %w", c.Name, err)
 		}
 		a.syslog = append(a.syslog, l)
+		a.undo("listener "+c.Name, func() error { return ignoreClosed(l.Close()) })
+	}
+	for _, c := range a.cfg.Netflow {
+		l, err := netflow.Listen(ctx, c, a.queue.Publish, a.log)
+		if err != nil {
+			return fmt.Errorf("open the listener %s: %w", c.Name, err)
+		}
+		a.netflow = append(a.netflow, l)
 		a.undo("listener "+c.Name, func() error { return ignoreClosed(l.Close()) })
 	}
 	for _, c := range a.cfg.Watch {

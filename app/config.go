@@ -23,6 +23,7 @@ import (
 	"citywall/duty"
 	"citywall/identity"
 	"citywall/ingest/transport/httpbulk"
+	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
 	"citywall/ingest/transport/watch"
 	"citywall/internal/fault"
@@ -41,6 +42,7 @@ type Config struct {
 	Lang     string           `yaml:"lang"` // zh-TW or en: of what Citywall writes by itself
 	Console  Console          `yaml:"console"`
 	Syslog   []syslog.Config  `yaml:"syslog"`
+	Netflow  []netflow.Config `yaml:"netflow"` // NetFlow v5, v9 and IPFIX over UDP; none by default
 	Watch    []watch.Config   `yaml:"watch"`
 	Queue    queue.Config     `yaml:"queue"`
 	Store    Store            `yaml:"store"`
@@ -126,6 +128,9 @@ func Load(dir string, env []string, flags map[string]string) (Config, error) {
 	}
 	for i := range c.Syslog {
 		fill(&c.Syslog[i], syslog.Defaults())
+	}
+	for i := range c.Netflow {
+		fill(&c.Netflow[i], netflow.Defaults())
 	}
 	for i := range c.Watch {
 		fill(&c.Watch[i], watch.Defaults())
@@ -235,6 +240,15 @@ func (c Config) Validate() error {
 			return fault.New(fault.Invalid, "two syslog listeners are named %q", s.Name)
 		}
 		names[s.Name] = true
+	}
+	for _, n := range c.Netflow {
+		if err := n.Validate(); err != nil {
+			return err
+		}
+		if names[n.Name] {
+			return fault.New(fault.Invalid, "two listeners are named %q", n.Name)
+		}
+		names[n.Name] = true
 	}
 	for _, w := range c.Watch {
 		if err := w.Validate(); err != nil {

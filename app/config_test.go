@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
 	"citywall/internal/fault"
 )
@@ -46,18 +47,35 @@ func TestListenersGetDefaults(t *testing.T) {
 	}
 }
 
+// TestNetflow: off by default; a listener says only what differs.
+func TestNetflow(t *testing.T) {
+	c, err := load(t, "", nil, nil)
+	if err != nil || len(c.Netflow) != 0 {
+		t.Fatalf("by default: %+v, %v", c.Netflow, err)
+	}
+	c, err = load(t, "netflow: [{name: core, addr: '127.0.0.1:0', known: true, exporters: [{prefix: 10.255.0.1/32, name: r1}]}]\n", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := c.Netflow[0]; n.Backlog != netflow.Defaults().Backlog || n.Realm != "city" || !n.Known || n.Exporters[0].Name != "r1" {
+		t.Errorf("got %+v", n)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		yaml string
 		env  []string
 	}{
-		"unknown key":      {"consle: {}\n", nil},
-		"unknown variable": {"", []string{"CITYWALL_CONSOLE_ADR=x"}},
-		"bad address":      {"console: {addr: here}\n", nil},
-		"half a pair":      {"console: {addr: '127.0.0.1:1', cert: a.pem}\n", nil},
-		"language":         {"lang: fr\n", nil},
-		"two of a name":    {"syslog: [{name: a, net: udp, addr: ':1'}, {name: a, net: udp, addr: ':2'}]\n", nil},
-		"small store":      {"store: {memory_mb: 1}\n", nil},
+		"unknown key":         {"consle: {}\n", nil},
+		"unknown variable":    {"", []string{"CITYWALL_CONSOLE_ADR=x"}},
+		"bad address":         {"console: {addr: here}\n", nil},
+		"half a pair":         {"console: {addr: '127.0.0.1:1', cert: a.pem}\n", nil},
+		"language":            {"lang: fr\n", nil},
+		"two of a name":       {"syslog: [{name: a, net: udp, addr: ':1'}, {name: a, net: udp, addr: ':2'}]\n", nil},
+		"netflow of one name": {"syslog: [{name: a, net: udp, addr: ':1'}]\nnetflow: [{name: a, addr: ':2'}]\n", nil},
+		"netflow of nobody":   {"netflow: [{name: a, addr: ':2', known: true}]\n", nil},
+		"small store":         {"store: {memory_mb: 1}\n", nil},
 	} {
 		if _, err := load(t, c.yaml, c.env, nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)

@@ -82,6 +82,15 @@ func (a *App) SyslogAddr(net string) string {
 	return ""
 }
 
+// NetflowAddr returns the bound address of the first NetFlow listener, "" when
+// there is none.
+func (a *App) NetflowAddr() string {
+	if len(a.netflow) == 0 {
+		return ""
+	}
+	return a.netflow[0].Addr().String()
+}
+
 // Handler is the whole web side: pages, API, ingest.
 func (a *App) Handler() http.Handler { return a.handler }
 
@@ -92,6 +101,9 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.pipeline.Run(ctx) })
 	g.Go(func() error { return a.alarms.Run(ctx) })
 	for _, l := range a.syslog {
+		g.Go(func() error { return l.Run(ctx) })
+	}
+	for _, l := range a.netflow {
 		g.Go(func() error { return l.Run(ctx) })
 	}
 	for _, w := range a.watch {

@@ -55,6 +55,16 @@ func (a *App) sources(ctx context.Context) ([]desk.Source, error) {
 			out = append(out, desk.Source{Name: st.Name, Transport: "syslog-" + st.Net, State: listenerState(st), Records: st.Records, Lost: lost})
 		}
 	}
+	for _, l := range a.netflow {
+		st := l.Stats()
+		lost := st.Lost + st.Flows.NoTemplate + st.Flows.Missed + st.Flows.Broken
+		if st.LostKernel != nil {
+			lost += *st.LostKernel
+		}
+		if lost > 0 {
+			out = append(out, desk.Source{Name: st.Name, Transport: "netflow", State: listenerState(st.Stats), Records: st.Records, Lost: lost})
+		}
+	}
 	slices.SortFunc(out, func(x, y desk.Source) int { return strings.Compare(x.Name, y.Name) })
 	return out, nil
 }

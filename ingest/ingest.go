@@ -25,6 +25,7 @@ import (
 	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/modsecurity"
 	"citywall/ingest/format/ncsa"
+	"citywall/ingest/format/netflow"
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/own"
 	"citywall/ingest/format/syslog"
@@ -38,6 +39,7 @@ func Formats() []format.Format {
 		evtx.Format(),
 		own.Format(),
 		zeek.Format(),
+		netflow.Format(),
 		eve.Format(),
 		auditd.Format(),
 		modsecurity.Format(),

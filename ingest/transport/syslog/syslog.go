@@ -53,6 +53,11 @@ type Listener struct {
 	tcp net.Listener
 	tls *tls.Config // nil without TLS
 
+	kind string // Message.Listener
+	cut  Cut    // nil: a datagram is a record
+
+	known known
+
 	kernelDrops bool // the kernel tells its losses
 	st          counters
 }
@@ -79,14 +84,31 @@ type Stats struct {
 	LostKernel  *int64 `json:"lost_kernel,omitempty"` // datagrams the kernel dropped before we read them; nil: it does not tell
 }
 
+// Cut calls record for each record that a datagram holds. One goroutine calls
+// it, in the order of arrival; what record was given belongs to the caller
+// again when it returns.
+type Cut func(from netip.AddrPort, b []byte, record func([]byte))
+
+// ListenDatagrams binds a UDP socket for a protocol that is not syslog but comes
+// the same way: its datagrams are cut into records. kind is the Listener of its
+// messages.
+func ListenDatagrams(ctx context.Context, cfg Config, kind string, cut Cut, publish Publish, log *slog.Logger) (*Listener, error) {
+	cfg.Net = UDP
+	return listen(ctx, cfg, kind, cut, publish, log)
+}
+
 // Listen binds the socket. Senders may connect and are served once Run runs.
 func Listen(ctx context.Context, cfg Config, publish Publish, log *slog.Logger) (*Listener, error) {
+	return listen(ctx, cfg, "syslog-"+cfg.Net, nil, publish, log)
+}
+
+func listen(ctx context.Context, cfg Config, kind string, cut Cut, publish Publish, log *slog.Logger) (*Listener, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := &Listener{cfg: cfg, publish: publish, log: log.With("listener", cfg.Name)}
+	l := &Listener{cfg: cfg, publish: publish, log: log.With("listener", cfg.Name), kind: kind, cut: cut}
 	fail := func(err error) (*Listener, error) {
-		return nil, fmt.Errorf("syslog listener %q: %w", cfg.Name, err)
+		return nil, fmt.Errorf("%s listener %q: %w", kind, cfg.Name, err)
 	}
 	var lc net.ListenConfig
 	if cfg.Net == UDP {
@@ -130,7 +152,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		err = l.runTCP(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("syslog listener %q: %w", l.cfg.Name, err)
+		return fmt.Errorf("%s listener %q: %w", l.kind, l.cfg.Name, err)
 	}
 	return nil
 }
@@ -158,12 +180,15 @@ func (l *Listener) Stats() Stats {
 	return s
 }
 
+// Know tells the listener of senders that are registered while it runs.
+func (l *Listener) Know(senders []Sender) { l.known.list.Store(&senders) }
+
 // message starts a message of the sender at a.
 func (l *Listener) message(a netip.AddrPort, stream string, received time.Time) queue.Message {
 	a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-	s := l.cfg.sender(a.Addr())
+	s := l.known.sender(l.cfg, a.Addr())
 	return queue.Message{
-		Listener: "syslog-" + l.cfg.Net, Source: s.Name, Sender: a.String(), Realm: string(l.cfg.Realm),
+		Listener: l.kind, Source: s.Name, Sender: a.String(), Realm: string(l.cfg.Realm),
 		Agency: s.Agency, Zone: s.Zone, Stream: stream, Received: received,
 	}
 }
@@ -207,7 +232,7 @@ func (l *Listener) hand(ctx context.Context, ms []queue.Message) {
 	}
 	if err != nil {
 		l.st.lost.Add(n)
-		l.log.Error("syslog: lost what could not be queued", "messages", n, "err", err)
+		l.log.Error(l.kind+": lost what could not be queued", "messages", n, "err", err)
 		return
 	}
 	l.st.records.Add(n)

@@ -61,9 +61,11 @@ func (l *Listener) runUDP(ctx context.Context) error {
 			n = l.cfg.MaxSize
 			l.st.cut.Add(1)
 		}
-		text := bytes.TrimRight(buf[:n], "\r\n\x00")
-		if blank(text) {
-			continue
+		text := buf[:n]
+		if l.cut == nil {
+			if text = bytes.TrimRight(text, "\r\n\x00"); blank(text) {
+				continue
+			}
 		}
 		size := int64(len(text)) + datagramCost
 		if held.Load()+size > int64(l.cfg.Backlog) {
@@ -114,22 +116,38 @@ func (l *Listener) gather(ctx context.Context, in <-chan datagram, held *atomic.
 }
 
 func (l *Listener) bySender(batch []datagram, stream string) []queue.Message {
-	at := map[netip.Addr]int{}
+	at, size := map[netip.Addr]int{}, map[netip.Addr]int{}
 	var ms []queue.Message
 	for _, d := range batch {
-		i, ok := at[d.from.Addr()]
-		if !ok {
-			i = len(ms)
-			at[d.from.Addr()] = i
-			m := l.message(d.from, stream, d.at)
-			m.ID = fmt.Sprintf("%s/%d", stream, d.seq)
-			ms = append(ms, m)
+		n := uint64(0)
+		add := func(seq uint64, data []byte) {
+			a := d.from.Addr()
+			i, ok := at[a]
+			if !ok || size[a]+len(data) > queue.TargetBytes && size[a] > 0 { // a datagram may hold many records
+				i = len(ms)
+				at[a], size[a] = i, 0
+				m := l.message(d.from, stream, d.at)
+				m.ID = fmt.Sprintf("%s/%d", stream, seq)
+				ms = append(ms, m)
+			}
+			size[a] += len(data)
+			m := &ms[i]
+			m.Records = append(m.Records, queue.Record{Seq: seq, Offset: d.off, After: d.at.Sub(m.Received), Data: data})
 		}
-		m := &ms[i]
-		m.Records = append(m.Records, queue.Record{Seq: d.seq, Offset: d.off, After: d.at.Sub(m.Received), Data: d.data})
+		if l.cut == nil {
+			add(d.seq, d.data)
+			continue
+		}
+		l.cut(d.from, d.data, func(rec []byte) {
+			add(d.seq<<cutBits|n, bytes.Clone(rec))
+			n++
+		})
 	}
 	return ms
 }
+
+// cutBits leave room for the records of one datagram, of at most 64 KiB.
+const cutBits = 16
 
 // setReceiveBuffer asks for size bytes; the kernel may give less.
 func setReceiveBuffer(c *net.UDPConn, size int) error { return c.SetReadBuffer(size) }
