@@ -19,6 +19,7 @@ import (
 
 	"citywall/event"
 	"citywall/identity"
+	"citywall/internal/text"
 )
 
 // Batch is what is committed together. A MsgID that was committed before makes
@@ -59,22 +60,32 @@ type Page struct {
 }
 
 // Incomplete says that not all of the store took part in an answer: shards of
-// a cluster do not answer. Search has it in its page. The other questions
+// a cluster do not answer, or sealed files are missing or damaged. Search has it in its page. The other questions
 // return it as the error beside what they know: Count, Histogram and Top their
 // numbers without those shards, Each after it passed on all that there is. So
 // who does not look for it takes the answer for a failure, never for whole.
 type Incomplete struct {
 	Missing []int // numbers of the shards, from 1
 	Of      int   // how many there are
+
+	Days []string // UTC days of which sealed events cannot be read
 }
 
 // Error implements error.
 func (i *Incomplete) Error() string {
+	if len(i.Days) > 0 {
+		return "incomplete: sealed events of " + strings.Join(i.Days, ", ") + " cannot be read"
+	}
 	what, verb := "shard", "does"
 	if len(i.Missing) > 1 {
 		what, verb = "shards", "do"
 	}
 	return fmt.Sprintf("incomplete: %s %s of %d %s not answer", what, i.Numbers(), i.Of, verb)
+}
+
+// Text says it to a person.
+func (i *Incomplete) Text(l text.Lang) string {
+	return text.T(l, "eventstore.incomplete", "shards", i.Numbers(), "of", strconv.Itoa(i.Of))
 }
 
 // Numbers returns "2", or "1, 3".

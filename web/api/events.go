@@ -4,6 +4,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -60,6 +61,15 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, who desk.Who) er
 	return put(w, p)
 }
 
+// whole tells an answer that is partial, and why, from one that failed.
+func whole(err error) (note string, _ error) {
+	var part *eventstore.Incomplete
+	if errors.As(err, &part) {
+		return part.Error(), nil
+	}
+	return "", err
+}
+
 // partial is why an answer is partial, "" when it is whole.
 func partial(i *eventstore.Incomplete) string {
 	if i == nil {
@@ -74,6 +84,7 @@ func (s *Server) eventCount(w http.ResponseWriter, r *http.Request, who desk.Who
 		return err
 	}
 	n, err := s.Desk.CountEvents(r.Context(), who, words, q)
+	note, err := whole(err)
 	if err != nil {
 		return err
 	}
@@ -81,7 +92,8 @@ func (s *Server) eventCount(w http.ResponseWriter, r *http.Request, who desk.Who
 		Count int64     `json:"count"`
 		From  time.Time `json:"from"`
 		To    time.Time `json:"to"`
-	}{n, q.From, q.To})
+		Note  string    `json:"incomplete,omitempty"`
+	}{n, q.From, q.To, note})
 }
 
 // bucket is one bar of a histogram of events.
@@ -100,6 +112,7 @@ func (s *Server) eventHistogram(w http.ResponseWriter, r *http.Request, who desk
 		return err
 	}
 	bs, err := s.Desk.HistogramEvents(r.Context(), who, words, q, width)
+	note, err := whole(err)
 	if err != nil {
 		return err
 	}
@@ -110,7 +123,8 @@ func (s *Server) eventHistogram(w http.ResponseWriter, r *http.Request, who desk
 	return put(w, struct {
 		Width float64  `json:"width_seconds"`
 		Items []bucket `json:"items"`
-	}{width.Seconds(), out})
+		Note  string   `json:"incomplete,omitempty"`
+	}{width.Seconds(), out, note})
 }
 
 // barWidth reads ?width=5m, or takes what gives some fifty bars.
@@ -149,6 +163,7 @@ func (s *Server) eventTop(w http.ResponseWriter, r *http.Request, who desk.Who) 
 		return err
 	}
 	cs, err := s.Desk.TopEvents(r.Context(), who, words, q, field, n)
+	note, err := whole(err)
 	if err != nil {
 		return err
 	}
@@ -156,7 +171,10 @@ func (s *Server) eventTop(w http.ResponseWriter, r *http.Request, who desk.Who) 
 	for i, c := range cs {
 		out[i] = valueCount(c)
 	}
-	return put(w, itemsOf(out))
+	return put(w, struct {
+		Items []valueCount `json:"items"`
+		Note  string       `json:"incomplete,omitempty"`
+	}{out, note})
 }
 
 func (s *Server) event(w http.ResponseWriter, r *http.Request, who desk.Who) error {

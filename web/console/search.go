@@ -92,6 +92,7 @@ type searchData struct {
 	Ran               bool
 	Error             string
 	Found             desk.Found
+	Incomplete        string
 	Width             time.Duration
 	Facets            []facet
 	Chart             template.HTML
@@ -153,6 +154,9 @@ func (s *Server) look(r *http.Request, c door.Caller, d *searchData, from, to ti
 	q.From = q.From.Truncate(d.Width) // whole bars: half a first bar looks like a fall
 	if d.Found, err = s.Desk.SearchEvents(r.Context(), c.Who, desk.Search{Text: d.Q, Query: q, Width: d.Width, Facets: facets, Top: 6, Count: true}); err != nil {
 		return err
+	}
+	if i := d.Found.Page.Incomplete; i != nil {
+		d.Incomplete = wording(Lang(r), i)
 	}
 	for _, name := range facets {
 		f := facet{Name: name}

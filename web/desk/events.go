@@ -5,6 +5,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"citywall/event"
 	"citywall/eventstore"
 	"citywall/identity"
+	"citywall/internal/fault"
 )
 
 // Search is one look into the events: a page of them, and what the page is a
@@ -51,19 +53,29 @@ func (d *Desk) SearchEvents(ctx context.Context, who Who, s Search) (Found, erro
 		if f.Page, err = city.Events.Search(ctx, sc, s.Query); err != nil {
 			return nil, err
 		}
+		// What one question lacked, the whole lacks.
+		part := func(err error) error {
+			if errors.As(err, &f.Page.Incomplete) {
+				return nil
+			}
+			return err
+		}
 		if s.Count {
-			if f.Total, err = city.Events.Count(ctx, sc, s.Query); err != nil {
+			f.Total, err = city.Events.Count(ctx, sc, s.Query)
+			if err = part(err); err != nil {
 				return nil, err
 			}
 		}
 		if s.Width > 0 {
-			if f.Bars, err = city.Events.Histogram(ctx, sc, s.Query, s.Width); err != nil {
+			f.Bars, err = city.Events.Histogram(ctx, sc, s.Query, s.Width)
+			if err = part(err); err != nil {
 				return nil, err
 			}
 		}
 		f.Facets = map[string][]eventstore.Count{}
 		for _, field := range s.Facets {
-			if f.Facets[field], err = city.Events.Top(ctx, sc, s.Query, field, s.Top); err != nil {
+			f.Facets[field], err = city.Events.Top(ctx, sc, s.Query, field, s.Top)
+			if err = part(err); err != nil {
 				return nil, err
 			}
 		}
@@ -72,7 +84,8 @@ func (d *Desk) SearchEvents(ctx context.Context, who Who, s Search) (Found, erro
 	return f, err
 }
 
-// CountEvents, HistogramEvents and TopEvents answer one question each.
+// CountEvents, HistogramEvents and TopEvents answer one question each. An
+// *eventstore.Incomplete may stand beside the answer.
 func (d *Desk) CountEvents(ctx context.Context, who Who, text string, q eventstore.Query) (n int64, err error) {
 	err = d.lookAtEvents(ctx, who, text, q, func(ctx context.Context, s eventstore.Store) error {
 		n, err = s.Count(ctx, who.Scope(), q)
@@ -107,13 +120,23 @@ func (d *Desk) lookAtEvents(ctx context.Context, who Who, text string, q eventst
 	if err := d.may(who, identity.EventSearch); err != nil {
 		return err
 	}
-	return d.act(ctx, who, identity.EventSearch, "events", "", searchDetail(text, q), func(ctx context.Context) error {
-		return f(ctx, city.Events)
+	var part *eventstore.Incomplete
+	err = d.act(ctx, who, identity.EventSearch, "events", "", searchDetail(text, q), func(ctx context.Context) error {
+		err := f(ctx, city.Events)
+		if errors.As(err, &part) {
+			return nil // it was answered
+		}
+		return err
 	})
+	if err == nil && part != nil {
+		return part
+	}
+	return err
 }
 
 // ExportEvents calls f for every event of q, oldest or newest first. What
-// leaves the house is counted in the audit log.
+// leaves the house is counted in the audit log. A part never passes for the
+// whole: what a shard is missing from is an unavailable error in the end.
 func (d *Desk) ExportEvents(ctx context.Context, who Who, text, format string, q eventstore.Query, f func(*event.Event) error) error {
 	city, err := d.city(who)
 	if err != nil {
@@ -130,6 +153,10 @@ func (d *Desk) ExportEvents(ctx context.Context, who Who, text, format string, q
 			n++
 			return f(e)
 		})
+		var part *eventstore.Incomplete
+		if errors.As(err, &part) {
+			err = fault.New(fault.Unavailable, "the export lacks events: %w", part)
+		}
 		return map[string]string{"rows": strconv.Itoa(n)}, err
 	})
 }
