@@ -60,6 +60,7 @@ const minimum = 30
 // Recognise returns the format that is surest of the first up to 4 KiB of a
 // file. With equal confidence the earlier in Formats wins.
 func Recognise(head []byte) (format.Format, bool) {
+	head = format.PlainHead(head)
 	var best format.Format
 	score := minimum - 1
 	for _, f := range Formats() {

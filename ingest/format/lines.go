@@ -28,9 +28,14 @@ type Line struct {
 
 // EachLine calls f for every line of r that is not blank, with its byte offset.
 // A line longer than MaxRecord is passed on cut and marked, never lost in
-// silence; a UTF-8 byte order mark is dropped.
+// silence; a UTF-8 byte order mark is dropped. Text in UTF-16 with its mark comes
+// as UTF-8.
 func EachLine(ctx context.Context, r io.Reader, f func(Line) error) error {
 	br := bufio.NewReaderSize(r, 256<<10)
+	if mark, err := br.Peek(len(utf16Mark)); err == nil && bytes.Equal(mark, utf16Mark) {
+		_, _ = br.Discard(len(utf16Mark)) // it was just peeked
+		return eachLine16(ctx, br, f)
+	}
 	var off, n int64
 	var long []byte
 	for {
