@@ -63,8 +63,9 @@ func supplier(g *stage) {
 		for i := range 160 {
 			t = t.Add(time.Duration(150+r.IntN(400)) * time.Millisecond)
 			name := "/archive/" + words[r.IntN(len(words))] + "-" + strconv.Itoa(i) + ".dcm"
-			seen := s.Stored(r, t, nas, from, vendor.Name, "write", name+k.extension, 4_000_000+r.Int64N(9_000_000))
-			s.Stored(r, t.Add(20*time.Millisecond), nas, from, vendor.Name, "delete", name, 0)
+			size := 4_000_000 + r.Int64N(9_000_000)
+			seen := s.Stored(r, t, nas, from, vendor.Name, "write", name+k.extension, size)
+			s.Stored(r, t.Add(20*time.Millisecond), nas, from, vendor.Name, "delete", name, size)
 			if i == 0 {
 				g.anchor(seen, nas)
 			}

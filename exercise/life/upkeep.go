@@ -48,7 +48,7 @@ func (p *Plan) hypervisors() {
 				m.Account, m.For = act.Root(), minutes(20)
 				s.SSH(r, t.Add(minutes(4)), m)
 				for k, cmd := range []string{"esxcli software vib list", "df -h", "esxcli vm process list", "esxcli network ip interface ipv4 get"}[:2+r.IntN(3)] {
-					s.Shell(t.Add(minutes(5+float64(k))), hv, 2100400+uint32(k), cmd)
+					s.Shell(t.Add(minutes(5+float64(k))), hv, 2100400+uint32(i), cmd)
 				}
 			}
 			if vm := pick(r, hv.Guests); r.IntN(3) == 0 {
