@@ -18,6 +18,7 @@ import (
 	"citywall/ingest/format"
 	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
+	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/csvlog"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
@@ -43,6 +44,7 @@ func Formats() []format.Format {
 		eve.Format(),
 		auditd.Format(),
 		modsecurity.Format(),
+		clamav.Format(),
 		wazuh.Format(),
 		iis.Format(),
 		nginx.Format(),

@@ -12,6 +12,7 @@ import (
 	"citywall/ingest/format/authlog"
 	"citywall/ingest/format/cef"
 	"citywall/ingest/format/cisco"
+	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/esxi"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
@@ -33,6 +34,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		auditd.Dialect(),
 		authlog.Dialect(),
 		postfix.Dialect(),
+		clamav.Dialect(),
 		nginx.Dialect(),
 		apache.Dialect(),
 		ncsa.Dialect(),
