@@ -60,6 +60,12 @@ func TestRouting(t *testing.T) {
 		{"product: linux, category: network_connection", `DestinationPort: 4444`, `{"_product":"linux","_service":"auditd","SYSCALL":"connect","laddr":"203.0.113.9","lport":"4444"}`, `{"_product":"linux","_service":"auditd","SYSCALL":"bind","laddr":"203.0.113.9","lport":"4444"}`},
 		{"product: paloalto, service: threat", `subtype: spyware`, `{"_product":"paloalto","_category":"firewall","_service":"threat","subtype":"spyware"}`, `{"_product":"paloalto","_category":"firewall","_service":"system","subtype":"spyware"}`},
 		{"category: firewall", `dst_ip: 10.0.0.9, dst_port: 445`, `{"_product":"paloalto","_category":"firewall","_service":"traffic","dst":"10.0.0.9","dport":"445"}`, `{"_product":"paloalto","_category":"firewall","_service":"config","dst":"10.0.0.9","dport":"445"}`},
+		{"product: esxi, service: shell", `command|contains: kill`, `{"_product":"esxi","_service":"shell","command":"esxcli vm process kill"}`, `{"_product":"esxi","_service":"hostd","command":"esxcli vm process kill"}`},
+		{"product: esxi, category: process_creation", `CommandLine: id`, `{"_product":"esxi","_service":"shell","event":"command","command":"id"}`, `{"_product":"esxi","_service":"auth","event":"command","command":"id"}`},
+		{"product: synology, category: file", `Event: rename`, `{"_product":"synology","_service":"smb","Event":"rename"}`, `{"_product":"synology","_service":"connection","Event":"rename"}`},
+		{"product: qnap, category: file", `Accessedresources|endswith: .docx`, `{"_product":"qnap","_service":"connection","Accessed resources":"a.docx"}`, `{"_product":"qnap","_service":"system","Accessed resources":"a.docx"}`},
+		{"product: cisco, service: asa", `event: vpn-ok`, `{"_product":"cisco","_category":"firewall","_service":"asa","event":"vpn-ok"}`, `{"_product":"cisco","_category":"firewall","_service":"ios","event":"vpn-ok"}`},
+		{"product: cisco, category: firewall", `dst_port: 22`, `{"_product":"cisco","_category":"firewall","_service":"ftd","message_id":"430003","DstPort":"22"}`, `{"_product":"cisco","_category":"firewall","_service":"ftd","message_id":"430001","DstPort":"22"}`},
 		{"product: aws, service: cloudtrail", `eventName: X`, `{"_product":"aws","_service":"cloudtrail","eventName":"X"}`, `{"_product":"aws","_service":"other","eventName":"X"}`},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, c.detection))
