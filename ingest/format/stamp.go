@@ -4,6 +4,7 @@
 package format
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,8 +17,9 @@ type When struct {
 }
 
 // Stamp reads the time at the start of a classic line: "Jan _2 15:04:05",
-// optionally with a fraction, or "Jan _2 2006 15:04:05" as Cisco's ASA writes
-// it, or an ISO 8601 time. It returns the text it read. A time without a year
+// optionally with a fraction or the year behind it (Zyxel), or "Jan _2 2006
+// 15:04:05" as Cisco's ASA writes it, or an ISO 8601 time. It returns the text it
+// read. A time without a year
 // and without a bound stays zero.
 func Stamp(line string, loc *time.Location, notAfter time.Time) (When, string, bool) {
 	if len(line) >= 15 && line[3] == ' ' && line[6] == ' ' && line[9] == ':' && line[12] == ':' {
@@ -29,6 +31,10 @@ func Stamp(line string, loc *time.Location, notAfter time.Time) (When, string, b
 		w := When{Assumed: true, Resolution: time.Second}
 		if len(raw) > 15 {
 			w.Resolution = 0
+		}
+		if y, ok := yearBehind(line[len(raw):]); ok {
+			w.At = t.AddDate(y, 0, 0).UTC()
+			return w, line[:len(raw)+5], true
 		}
 		w.At = InYear(t, loc, notAfter)
 		return w, raw, true
@@ -57,6 +63,15 @@ func Stamp(line string, loc *time.Location, notAfter time.Time) (When, string, b
 		return When{At: t.UTC(), Assumed: true}, raw, true
 	}
 	return When{}, "", false
+}
+
+// yearBehind reads " 2026 " after a time.
+func yearBehind(s string) (int, bool) {
+	if len(s) < 6 || s[0] != ' ' || s[5] != ' ' || s[1] != '1' && s[1] != '2' {
+		return 0, false
+	}
+	y, err := strconv.Atoi(s[1:5])
+	return y, err == nil && y >= 1980 && y < 2100
 }
 
 // fraction returns the length of a decimal fraction at the start of s.

@@ -11,13 +11,16 @@ import (
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/authlog"
 	"citywall/ingest/format/cef"
+	"citywall/ingest/format/checkpoint"
 	"citywall/ingest/format/cisco"
 	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/esxi"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
 	"citywall/ingest/format/jsonl"
+	"citywall/ingest/format/juniper"
 	"citywall/ingest/format/leef"
+	"citywall/ingest/format/mikrotik"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/panos"
@@ -25,6 +28,7 @@ import (
 	"citywall/ingest/format/qnap"
 	"citywall/ingest/format/synology"
 	"citywall/ingest/format/wazuh"
+	"citywall/ingest/format/zyxel"
 )
 
 // dialects lists what a message may be, the more particular before the general.
@@ -32,6 +36,7 @@ import (
 var dialects = sync.OnceValue(func() []format.Dialect {
 	return []format.Dialect{
 		auditd.Dialect(),
+		juniper.Dialect(),
 		authlog.Dialect(),
 		postfix.Dialect(),
 		clamav.Dialect(),
@@ -46,6 +51,9 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		esxi.Dialect(),
 		synology.Dialect(),
 		qnap.Dialect(),
+		mikrotik.Dialect(),
+		zyxel.Dialect(),
+		checkpoint.Dialect(),
 		eve.Dialect(),
 		wazuh.Dialect(),
 		jsonl.Dialect(),

@@ -17,7 +17,7 @@ import (
 // HOSTNAME APP-NAME PROCID MSGID SD [MSG]. Structured data become fields
 // id.name in the order of the line. What stands in their place and is none
 // belongs to the message: some firewalls write their own brackets there.
-func modern(s string, e *event.Event) (string, error) {
+func modern(s string, e *event.Event, src format.Source) (string, error) {
 	_, s, _ = strings.Cut(s, " ")
 	raw, s, ok := strings.Cut(s, " ")
 	if !ok {
@@ -25,8 +25,12 @@ func modern(s string, e *event.Event) (string, error) {
 	}
 	if raw != "-" {
 		t, err := time.Parse(time.RFC3339Nano, raw)
-		if err != nil {
-			return "", fmt.Errorf("RFC 5424: time %q: %w", raw[:min(len(raw), 40)], err)
+		if err != nil { // old SRX: no zone
+			var e2 error
+			if t, e2 = time.ParseInLocation("2006-01-02T15:04:05.999999999", raw, src.Location()); e2 != nil {
+				return "", fmt.Errorf("RFC 5424: time %q: %w", raw[:min(len(raw), 40)], err)
+			}
+			e.ZoneAssumed = true
 		}
 		e.Time, e.TimeRaw = t.UTC(), raw
 	}

@@ -47,7 +47,7 @@ func TestModernAgainstLibrary(t *testing.T) {
 		}
 		want := m.(*rfc5424.SyslogMessage)
 		e := &event.Event{}
-		msg, err := modern(line[len("<34>"):], e)
+		msg, err := modern(line[len("<34>"):], e, format.Source{})
 		if err != nil {
 			r.Fatalf("%s: %v", line, err)
 		}
@@ -99,6 +99,7 @@ func TestHeaders(t *testing.T) {
 		{"Mar 13 2025 18:50:00 fw : %ASA-6-1: x", "fw", "", "", ": %ASA-6-1: x", "2025-03-13T10:50:00Z"},
 		{"Mar 13 2025 18:50:00: %ASA-6-1: x", "", "", "", "%ASA-6-1: x", "2025-03-13T10:50:00Z"},
 		{"Mar 13 18:50:00 fw %ASA-6-1: x", "fw", "", "", "%ASA-6-1: x", "2025-03-13T10:50:00Z"},
+		{"Mar 13 18:50:00 2025 usg src=x", "usg", "", "", "src=x", "2025-03-13T10:50:00Z"},
 		{"2025-03-13T10:50:00.5Z: x y", "", "", "", "x y", "2025-03-13T10:50:00.5Z"},
 	} {
 		e := &event.Event{}
@@ -114,12 +115,12 @@ func TestHeaders(t *testing.T) {
 		`1 2025-03-13T10:50:00Z h a 1 - -`:                                            ``,
 	} {
 		e := &event.Event{}
-		if msg, err := modern(in, e); err != nil || msg != want || len(e.Fields) != 3 {
+		if msg, err := modern(in, e, format.Source{}); err != nil || msg != want || len(e.Fields) != 3 {
 			t.Errorf("%s: %q, %v, %v", in, msg, e.Fields, err)
 		}
 	}
 	for _, bad := range []string{"1 ", "1 2025-03-13T10:50:00Z", "1 yesterday h a - - - x", "1 - h a"} {
-		if _, err := modern(bad, &event.Event{}); err == nil {
+		if _, err := modern(bad, &event.Event{}, format.Source{}); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}

@@ -98,7 +98,7 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 		err = d.Read(strings.TrimSpace(msg), e, p, src)
 	} else {
 		if hasPri && len(msg) > 1 && msg[0] >= '1' && msg[0] <= '9' && msg[1] == ' ' {
-			msg, err = modern(msg, e)
+			msg, err = modern(msg, e, src)
 		} else {
 			msg, err = classic(msg, e, src)
 		}
