@@ -35,6 +35,8 @@ const (
 	AlertOnEdge         = "alert_on_edge"         // {alert, level}: a rule or product raised the connection itself; level may be absent
 	SourceBad           = "source_bad"            // {since}: the source showed signs before
 	DestSign            = "dest_sign"             // {sign, after_s}: the destination's first sign so many seconds after
+	SessionDeed         = "session_deed"          // {what, on, steps}: what betrays the intruder was done in the session that the move opened, or in one that it led to so many logons later
+	HarmlessElsewhere   = "harmless_elsewhere"    // {hosts, what}: the source did the same to so many machines that show nothing
 	QuietAfter          = "quiet_after"           // {hours}: the destination showed nothing for so long after it
 	PolicyPush          = "policy_push"           // {what, hosts, policy, changed}: the same task on so many machines after a policy was changed
 	PolicyPushUnseen    = "policy_push_unseen"    // {what, hosts}: the same task on so many machines just after they read from the controller, whose own records are missing

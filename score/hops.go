@@ -43,8 +43,8 @@ func near(h incident.Hop) time.Duration { return Near + h.Uncertainty }
 
 // hops pairs found moves with true ones. Each true move takes the found one of
 // its ends and class that is nearest in time and not yet taken. What is left
-// over is held against the whole truth: it may be a move whose record is lost.
-func (r *Result) hops(t, whole exercise.Truth, in incident.Incident) {
+// over is held against the moves whose records are lost.
+func (r *Result) hops(t exercise.Truth, in incident.Incident) {
 	taken := make([]bool, len(in.Hops))
 	var apart []time.Duration
 	var order []int // found index, in true order
@@ -58,12 +58,7 @@ func (r *Result) hops(t, whole exercise.Truth, in incident.Incident) {
 	}
 	r.HopRecall = ratio(len(order), len(t.Hops))
 	real := slices.Clone(taken)
-	for _, want := range whole.Hops {
-		if slices.ContainsFunc(t.Hops, func(o exercise.TruthHop) bool {
-			return o.Src == want.Src && o.Dst == want.Dst && class(o.Kind) == class(want.Kind)
-		}) {
-			continue
-		}
+	for _, want := range t.Lost {
 		if j, _ := nearest(in.Hops, real, want); j >= 0 {
 			real[j] = true
 		}
@@ -72,7 +67,7 @@ func (r *Result) hops(t, whole exercise.Truth, in incident.Incident) {
 	r.Graded = map[incident.Grade]Share{}
 	for j, h := range in.Hops {
 		ends, kind := false, real[j]
-		for _, want := range whole.Hops {
+		for _, want := range slices.Concat(t.Hops, t.Lost) {
 			if meets(h, want) {
 				ends = true
 				kind = kind || class(h.Kind) == class(want.Kind)

@@ -92,15 +92,10 @@ type Bar struct {
 	Want  string `json:"want"`
 }
 
-// Compare holds the truth against the incidents of one investigation.
+// Compare holds the truth against the incidents of one investigation. Moves of
+// which no record is left (Truth.Lost) need not be found; whoever finds one is
+// right all the same.
 func Compare(t exercise.Truth, incs []incident.Incident) Result {
-	return CompareLost(t, t, incs)
-}
-
-// CompareLost is Compare where records were lost: t is what is left on record
-// and must be found, whole the truth of the same play without the loss. A move
-// that happened is no mistake of whoever finds it, though its own record is gone.
-func CompareLost(t, whole exercise.Truth, incs []incident.Incident) Result {
 	r := Result{Scenario: t.Scenario, Seed: t.Seed, Attack: len(t.Hosts) > 0, Accused: []string{}}
 	guilty := map[string]bool{}
 	for _, h := range t.Hosts {
@@ -137,7 +132,7 @@ func CompareLost(t, whole exercise.Truth, incs []incident.Incident) Result {
 	if !r.Attack {
 		r.HostRecall, r.HostPrecision, r.HopRecall, r.HopPrecision, r.KindRight, r.Tau, r.SuspectRecall, r.SuspectShare, r.IsolateRecall = 1, 1, 1, 1, 1, 1, 1, 1, 1
 	} else if best >= 0 {
-		r.compare(t, whole, incs[best])
+		r.compare(t, incs[best])
 	} else {
 		for _, h := range t.Hosts {
 			r.MissedHosts = append(r.MissedHosts, h.Host)
@@ -159,7 +154,7 @@ func known(t exercise.Truth, h incident.HostState) (string, bool) {
 	return n, false
 }
 
-func (r *Result) compare(t, whole exercise.Truth, in incident.Incident) {
+func (r *Result) compare(t exercise.Truth, in incident.Incident) {
 	r.Incident = in.ID
 	if fc := in.FirstCompromise; fc != nil {
 		r.EntryHost = asset.HostName(fc.Host)
@@ -174,7 +169,7 @@ func (r *Result) compare(t, whole exercise.Truth, in incident.Incident) {
 		}
 	}
 	r.hosts(t, in)
-	r.hops(t, whole, in)
+	r.hops(t, in)
 	var found []netip.Addr
 	for _, s := range in.Suspicious {
 		found = append(found, s.Addr)

@@ -20,7 +20,7 @@
 //	Σ −ln p(move)  +  Σ 0.05·ln(1 + dwell hours)  +  Σ −ln(1 − p(left))  +  start
 //
 // A path may start outside (start = 0), or stay open inside (start =
-// Weights.Open). left, at every host of the path, is the strongest move into it
+// Weights.Open, and Weights.Another while other hosts are lost already). left, at every host of the path, is the strongest move into it
 // before the way leads on that the path does not use: to say that one came in
 // by this move is to say that the others were harmless, and to stop at a host
 // is to say that whatever came in there was. So a path is carried on exactly

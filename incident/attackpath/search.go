@@ -164,7 +164,9 @@ var least = -math.Log(0.05)
 // Search returns up to Weights.K paths to a, the cheapest first, distinct in
 // their hosts. lost says since when other hosts are known to be in the
 // intruder's hands: a path may begin at one of them without further cost, so
-// that what is odd about the common part of many paths is weighed once.
+// that what is odd about the common part of many paths is weighed once. A path
+// that begins inside and unexplained, while others are in his hands, costs
+// Weights.Another more: two intrusions at once are rarer than one.
 func (g *Graph) Search(a Anchor, lost map[int]int64) []Path {
 	moves, w := g.moves, g.w
 	conts := []cont{{move: -1, next: -1, t: a.T, host: a.Host}}
@@ -198,7 +200,7 @@ func (g *Graph) Search(a Anchor, lost map[int]int64) []Path {
 			starts = append(starts, start{c, open})
 		}
 	}
-	return g.choose(conts, starts)
+	return g.choose(conts, starts, lost)
 }
 
 type start struct {
@@ -261,8 +263,13 @@ func admit(conts []cont, list []int, c, k int) []int {
 }
 
 // choose adds the start costs and returns the cheapest paths.
-func (g *Graph) choose(conts []cont, starts []start) []Path {
+func (g *Graph) choose(conts []cont, starts []start, lost map[int]int64) []Path {
 	moves, w := g.moves, g.w
+	early := make([]Anchor, 0, len(lost)) // since when which host, the earliest first
+	for h, since := range lost {
+		early = append(early, Anchor{h, since})
+	}
+	slices.SortFunc(early, func(a, b Anchor) int { return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Host, b.Host)) })
 	paths := make([]Path, 0, len(starts))
 	for _, s := range starts {
 		p := Path{Open: s.how == open, Joins: s.how == joined, Cost: conts[s.cont].cost}
@@ -274,6 +281,15 @@ func (g *Graph) choose(conts []cont, starts []start) []Path {
 		case entered:
 			p.First = moves[p.Moves[0]].To
 		case open:
+			for _, l := range early { // ends soon: a way is short
+				if l.T > conts[s.cont].t {
+					break
+				}
+				if !onWay(conts, s.cont, l.Host) {
+					p.Cost += w.Another
+					break
+				}
+			}
 			p.Cost += w.Open + g.left(conts, s.cont, p.First, conts[s.cont].t+conts[s.cont].unc, -1)
 		}
 		paths = append(paths, p)

@@ -30,7 +30,13 @@ func brute(moves []Move, a Anchor, lost map[int]int64, w Weights) (best float64)
 	}
 	var walk func(host int, t, unc int64, way []int, sum float64)
 	walk = func(host int, t, unc int64, way []int, sum float64) {
-		best = min(best, sum+w.Open+left(host, t+unc, -1, way))
+		other := 0.0
+		for h, since := range lost {
+			if since <= t && !slices.Contains(way, h) {
+				other = w.Another
+			}
+		}
+		best = min(best, sum+w.Open+other+left(host, t+unc, -1, way))
 		if len(way) > w.MaxHops {
 			return
 		}

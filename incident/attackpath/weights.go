@@ -25,6 +25,8 @@ type Weights struct {
 	DestSign   float64 // the destination showed its first sign soon after
 	Responder  float64 // one of the responders' own accounts or hosts
 	QuietAfter float64 // the destination showed nothing for a day after it
+	Session    float64 // what betrays the intruder was done in the session that it opened
+	Harmless   float64 // the same was done to other machines, which show nothing
 
 	// Moves between machines.
 	Switch      float64 // other credentials than those of the person at the keyboard
@@ -54,6 +56,7 @@ type Weights struct {
 
 	// Search.
 	Open    float64 // start cost of a path that begins inside, unexplained
+	Another float64 // more of that while other machines are held already
 	Dwell   float64 // per ln(1 + hours) between two moves
 	K       int     // paths kept
 	MaxHops int
@@ -66,12 +69,12 @@ type Weights struct {
 func Defaults() Weights {
 	return Weights{
 		Bias: -2, FirstPair: 2, NewKind: 1.5, Lone: 1, Alert: 1, Habit: -3, Refused: -4, Scan: -2,
-		SourceBad: 1.5, DestSign: 2, QuietAfter: -1.5, Responder: -4,
+		SourceBad: 1.5, DestSign: 2, QuietAfter: -1.5, Session: 3, Harmless: -3, Responder: -4,
 		Switch: 2, Privileged: 0.5, RemoteExec: 2, AdminShare: 1.5, OffHours: 1, AfterFails: 1.5,
 		Plain: -1.5, Domain: -3, FromOutside: 1, NewMachine: 1.5,
 		OddPort: 1.5, AltPort: 0.5, NoName: 1, BadCert: 1.5, BareSNI: 1, Regular: 1.5, Busy: 0.5, Long: 0.5,
 		Upload: 1, Binary: 1, SharedBad: 2, Popular: -2,
-		Open: 0.5, Dwell: 0.05, K: 5, MaxHops: 12, Hop: 0.5, Channel: 0.5,
+		Open: 0.5, Another: 1, Dwell: 0.05, K: 5, MaxHops: 12, Hop: 0.5, Channel: 0.5,
 	}
 }
 
@@ -80,12 +83,12 @@ func (w Weights) Map() map[string]string {
 	f := func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 	return map[string]string{
 		"bias": f(w.Bias), "first_time": f(w.FirstPair), "new_kind": f(w.NewKind), "lone_source": f(w.Lone), "alert": f(w.Alert),
-		"habit": f(w.Habit), "refused": f(w.Refused), "scan": f(w.Scan), "source_bad": f(w.SourceBad), "dest_sign": f(w.DestSign), "quiet_after": f(w.QuietAfter),
+		"habit": f(w.Habit), "refused": f(w.Refused), "scan": f(w.Scan), "source_bad": f(w.SourceBad), "dest_sign": f(w.DestSign), "quiet_after": f(w.QuietAfter), "session_deed": f(w.Session), "harmless_elsewhere": f(w.Harmless),
 		"responder": f(w.Responder), "credential_switch": f(w.Switch), "privileged": f(w.Privileged), "remote_exec": f(w.RemoteExec),
 		"admin_share": f(w.AdminShare), "off_hours": f(w.OffHours), "after_failures": f(w.AfterFails), "plain_access": f(w.Plain),
 		"domain_service": f(w.Domain), "from_outside": f(w.FromOutside), "new_machine": f(w.NewMachine), "odd_port": f(w.OddPort), "alt_port": f(w.AltPort),
 		"no_name": f(w.NoName), "bad_certificate": f(w.BadCert), "bare_sni": f(w.BareSNI), "regular": f(w.Regular), "busy": f(w.Busy),
-		"long": f(w.Long), "upload": f(w.Upload), "binary": f(w.Binary), "shared_address": f(w.SharedBad), "popular": f(w.Popular), "open_start": f(w.Open),
+		"long": f(w.Long), "upload": f(w.Upload), "binary": f(w.Binary), "shared_address": f(w.SharedBad), "popular": f(w.Popular), "open_start": f(w.Open), "another_start": f(w.Another),
 		"dwell": f(w.Dwell), "k": strconv.Itoa(w.K), "max_hops": strconv.Itoa(w.MaxHops), "hop_from": f(w.Hop), "channel_from": f(w.Channel),
 	}
 }

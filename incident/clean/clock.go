@@ -33,7 +33,13 @@ type Clocks struct {
 	fixes map[fact.ID]fix           // by sensor
 	named map[string]fix            // by clock
 	p     Params
+	doubt int64 // ns: how far the true time may lie from what the chosen reference says
 }
+
+// Doubt is how far all corrected times together may lie from the true time,
+// because clocks that agree with each other stand against others and nobody can
+// say which of them are right. The order of events does not depend on it.
+func (c *Clocks) Doubt() time.Duration { return time.Duration(c.doubt) }
 
 type fix struct{ shift, unc int64 } // ns: taken off a time, added to its uncertainty
 
@@ -70,15 +76,17 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 	c := &Clocks{by: map[string]incident.Clock{}, fixes: map[fact.ID]fix{}, named: map[string]fix{}, p: p}
 	clockOf := map[fact.ID]string{}
 	weight := map[string]int64{}
+	member := map[string]bool{} // of a domain, which keeps one time
 	st.EachSource(func(id fact.ID, s fact.Source) {
 		clockOf[id] = s.Clock
 		weight[s.Clock] += s.Count
+		member[s.Clock] = member[s.Clock] || s.Product == "windows"
 	})
 	if len(weight) > 1 {
 		diffs := map[pairOf][]int64{}
-		matches(connections(st, h, clockOf), int64(p.MaxSkew), diffs)
+		matches(connections(st, h, clockOf, p.MaxSkew), int64(p.MaxSkew), diffs)
 		matches(tickets(st, h, clockOf), int64(p.MaxSkew), diffs)
-		c.solve(diffs, weight, configured)
+		c.solve(diffs, weight, member, configured)
 	}
 	for name, off := range configured {
 		c.by[name] = incident.Clock{Offset: off, Uncertainty: c.by[name].Uncertainty, Pairs: c.by[name].Pairs}
@@ -102,22 +110,23 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 
 // connections are rows with a source port: the same 5-tuple is the same
 // connection whoever wrote it. Only ends that two clocks tell of are looked at.
-func connections(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sighting {
+func connections(st *fact.Store, h *Hosts, clockOf map[fact.ID]string, skew time.Duration) []sighting {
 	type ends struct{ src, dst int }
 	clocks := map[ends]string{} // the one clock, "" for several
-	each := func(f func(k fact.Key, c *fact.Conn, e ends)) {
+	each := func(f func(c *fact.Conn, port uint16, e ends)) {
 		for k, s := range st.Series {
 			if k.Act != fact.Flow && k.Act != fact.Logon && k.Act != fact.Refused {
 				continue
 			}
 			for i := range s.Conns {
-				if c := &s.Conns[i]; c.SPort != 0 {
-					f(k, c, ends{h.Of(k.Src, c.T), h.Of(k.Dst, c.T)})
+				c := &s.Conns[i]
+				if src, port := h.From(st, k, c, skew); port != 0 && src >= 0 {
+					f(c, port, ends{src, h.Of(k.Dst, c.T)})
 				}
 			}
 		}
 	}
-	each(func(_ fact.Key, c *fact.Conn, e ends) {
+	each(func(c *fact.Conn, _ uint16, e ends) {
 		if name, ok := clocks[e]; !ok {
 			clocks[e] = clockOf[c.Sensor]
 		} else if name != clockOf[c.Sensor] {
@@ -125,9 +134,9 @@ func connections(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sightin
 		}
 	})
 	var out []sighting
-	each(func(_ fact.Key, c *fact.Conn, e ends) {
+	each(func(c *fact.Conn, port uint16, e ends) {
 		if clocks[e] == "" {
-			out = append(out, sighting{src: e.src, dst: e.dst, port: c.SPort, t: c.T, clock: clockOf[c.Sensor]})
+			out = append(out, sighting{src: e.src, dst: e.dst, port: port, t: c.T, clock: clockOf[c.Sensor]})
 		}
 	})
 	return out
@@ -203,7 +212,7 @@ func pairGroup(g []sighting, skew int64, diffs map[pairOf][]int64) {
 }
 
 // solve turns differences into offsets.
-func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, configured map[string]time.Duration) {
+func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, member map[string]bool, configured map[string]time.Duration) {
 	type link struct {
 		other string
 		d     float64 // other − this
@@ -257,7 +266,8 @@ func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, config
 				break
 			}
 		}
-		ref := reference(comp, off, weight, configured)
+		ref, doubt := reference(comp, off, weight, member, configured)
+		c.doubt = max(c.doubt, int64(doubt))
 		for _, a := range comp {
 			best, pairs := int64(math.MaxInt64), 0
 			for _, l := range graph[a] {
@@ -268,27 +278,60 @@ func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, config
 	}
 }
 
-// reference returns the offset that counts as right: that of a configured
-// clock, else the median clock, and of two the one that wrote more.
-func reference(comp []string, off map[string]float64, weight map[string]int64, configured map[string]time.Duration) float64 {
+// agree is how close clocks must be to tell the same time, ns.
+const agree = float64(time.Second)
+
+// reference returns the offset that counts as right, and how far the truth may
+// lie from it. A configured clock decides. Else clocks that tell the same time,
+// without having it from each other, are right: wrong ones are wrong each in its
+// own way. The members of a domain have their time from its controllers and are
+// one voice together, however many they are. Of groups with equally many voices
+// that with more records counts, and the distance to the others is the doubt.
+func reference(comp []string, off map[string]float64, weight map[string]int64, member map[string]bool, configured map[string]time.Duration) (ref, doubt float64) {
 	for _, a := range slices.Sorted(slices.Values(comp)) {
 		if d, ok := configured[a]; ok {
-			return off[a] - float64(d)
+			return off[a] - float64(d), 0
 		}
 	}
-	if len(comp) == 2 {
-		a, b := min(comp[0], comp[1]), max(comp[0], comp[1])
-		if weight[b] > weight[a] {
-			return off[b]
+	names := slices.Clone(comp)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(off[a], off[b]), cmp.Compare(a, b)) })
+	type group struct {
+		names  []string
+		voices int
+		rows   int64
+	}
+	better := func(a, b group) bool {
+		return a.voices > b.voices || a.voices == b.voices && a.rows > b.rows
+	}
+	var best group
+	var all []group
+	for i := range names { // every run of clocks that agree with its first
+		var g group
+		domain := 0
+		for _, n := range names[i:] {
+			if off[n]-off[names[i]] > agree {
+				break
+			}
+			g.names, g.rows = append(g.names, n), g.rows+weight[n]
+			if member[n] {
+				domain = 1
+			} else {
+				g.voices++
+			}
 		}
-		return off[a]
+		g.voices += domain
+		all = append(all, g)
+		if i == 0 || better(g, best) {
+			best = g
+		}
 	}
-	all := make([]float64, 0, len(comp))
-	for _, a := range comp {
-		all = append(all, off[a])
+	ref = off[best.names[(len(best.names)-1)/2]]
+	for _, g := range all {
+		if d := math.Abs(off[g.names[(len(g.names)-1)/2]] - ref); g.voices == best.voices && d > 2*agree {
+			doubt = max(doubt, d)
+		}
 	}
-	slices.Sort(all)
-	return all[(len(all)-1)/2]
+	return ref, doubt
 }
 
 func median(v []int64) int64 {

@@ -10,9 +10,11 @@
 //
 //	offset = median(d)     uncertainty = 1.48 · median(|d − offset|) + resolution
 //
-// and the offsets of all clocks the least-squares solution over that graph,
-// with the median clock taken for right (with two clocks: the one that wrote
-// more). A correction is applied only where it is at least Params.MinOffset and
+// and the offsets of all clocks the least-squares solution over that graph.
+// Right is the time that most clocks tell which do not have it from each other:
+// members of a domain have it from its controllers and are one voice. Where as
+// many tell another time, what they differ by is the doubt about all times
+// together (Clocks.Doubt). A correction is applied only where it is at least Params.MinOffset and
 // three uncertainties; a smaller one widens the uncertainty instead. Configured
 // offsets come first and are never re-estimated.
 //

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"citywall/asset"
 	"citywall/incident/fact"
@@ -70,6 +71,17 @@ func (h *Hosts) Of(n fact.ID, t int64) int {
 		i--
 	}
 	return x.times[min(i, len(x.times)-1)].host
+}
+
+// From is Of for the source of a connection, and its source port: behind the
+// address of a pool stands whoever the device gave the port to. It is -1 where
+// nobody can say who that was.
+func (h *Hosts) From(st *fact.Store, k fact.Key, c *fact.Conn, skew time.Duration) (int, uint16) {
+	if !st.Pool(k.Src) {
+		return h.Of(k.Src, c.T), c.SPort
+	}
+	inner, port := st.Inner(k.Src, c.SPort, k.Dst, c.T, int64(skew))
+	return h.Of(inner, c.T), port
 }
 
 // ByKey returns the index of the host called key, -1 for none.

@@ -50,6 +50,8 @@ type analysis struct {
 
 	signs    map[int][]sign
 	badSince map[int]int64
+	guilty   map[sessionKey]deed // sessions in which the intruder acted
+	pushes   map[pushKey][]push  // what was made to run on many machines
 	channels []channel
 	covert   []covert
 	moves    []attackpath.Move
@@ -136,7 +138,7 @@ func begin(cfg filled, st *fact.Store) *analysis {
 // run goes through every stage.
 func (a *analysis) run(ctx context.Context) bool {
 	for _, stage := range []func(){
-		a.clean, a.marks, a.judge, a.hidden, a.aside, a.outside, a.outward, a.bad, a.inside, a.inward, a.between, a.policies, a.trace,
+		a.clean, a.marks, a.judge, a.hidden, a.aside, a.outside, a.outward, a.bad, a.inside, a.sessions, a.waves, a.inward, a.between, a.policies, a.trace,
 	} {
 		if stage(); ctx.Err() != nil {
 			return false
@@ -174,7 +176,7 @@ func (a *analysis) marks() {
 	for k, m := range a.st.Marks {
 		shift, _ := a.clocks.Fix(k.Sensor)
 		src := a.hosts.Of(k.Src, m.First)
-		if src < 0 {
+		if src < 0 || a.st.Pool(k.Src) {
 			continue
 		}
 		user := a.st.Account(k.User)
@@ -225,7 +227,8 @@ func (a *analysis) aside() {
 		comes := (class == "smb" || class == "rpc" || class == "logon") && (k.Act == fact.Flow || k.Act == fact.Logon || k.Act == fact.Share)
 		for i := range s.Conns {
 			c := &s.Conns[i]
-			src, dst := a.hosts.Of(k.Src, c.T), a.hosts.Of(k.Dst, c.T)
+			src, _ := a.hosts.From(a.st, k, c, a.cfg.c.MaxSkew)
+			dst := a.hosts.Of(k.Dst, c.T)
 			if src < 0 || dst < 0 {
 				continue
 			}
@@ -321,7 +324,8 @@ func (a *analysis) inside() {
 	for k, s := range a.st.Series {
 		if (k.Act == fact.Flow || k.Act == fact.Logon) && capable(classOf(k)) && len(s.Conns)+len(s.Floods(a.st)) > 0 {
 			for i := range s.Conns {
-				able[pair{a.hosts.Of(k.Src, s.Conns[i].T), a.hosts.Of(k.Dst, s.Conns[i].T)}] = true
+				src, _ := a.hosts.From(a.st, k, &s.Conns[i], a.cfg.c.MaxSkew)
+				able[pair{src, a.hosts.Of(k.Dst, s.Conns[i].T)}] = true
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type row struct {
 	src, dst int32
 	n        int32 // records it stands for
 	joined   bool  // a further sighting of an earlier row
+	sport    uint16
 	t, unc   int64 // corrected
 	sharp    int64 // the same, by the sensor that tells time best
 	orig     int64 // as written by that one
@@ -151,25 +152,26 @@ func classOf(k fact.Key) string {
 // ends and time.
 func (a *analysis) rows(want func(src, dst int) bool) []row {
 	n := 0
-	each := func(f func(k fact.Key, c *fact.Conn, src, dst int)) {
+	each := func(f func(k fact.Key, c *fact.Conn, src, dst int, sport uint16)) {
 		for k, s := range a.st.Series {
 			if apart(k.Act) {
 				continue
 			}
 			for i := range s.Conns {
 				c := &s.Conns[i]
-				if src, dst := a.hosts.Of(k.Src, c.T), a.hosts.Of(k.Dst, c.T); src >= 0 && dst >= 0 && src != dst && want(src, dst) {
-					f(k, c, src, dst)
+				src, sport := a.hosts.From(a.st, k, c, a.cfg.c.MaxSkew)
+				if dst := a.hosts.Of(k.Dst, c.T); src >= 0 && dst >= 0 && src != dst && want(src, dst) {
+					f(k, c, src, dst, sport)
 				}
 			}
 		}
 	}
-	each(func(fact.Key, *fact.Conn, int, int) { n++ })
+	each(func(fact.Key, *fact.Conn, int, int, uint16) { n++ })
 	out := make([]row, 0, n)
-	each(func(k fact.Key, c *fact.Conn, src, dst int) {
+	each(func(k fact.Key, c *fact.Conn, src, dst int, sport uint16) {
 		shift, unc := a.clocks.Fix(c.Sensor)
 		t := c.T - shift
-		out = append(out, row{src: int32(src), dst: int32(dst), t: t, unc: unc + int64(c.Unc)*1e6, sharp: t, orig: c.T, last: t, k: k, c: c, n: 1, out: c.Out, in: c.In})
+		out = append(out, row{src: int32(src), dst: int32(dst), sport: sport, t: t, unc: unc + int64(c.Unc)*1e6, sharp: t, orig: c.T, last: t, k: k, c: c, n: 1, out: c.Out, in: c.In})
 	})
 	for k, s := range a.st.Series {
 		if apart(k.Act) {
@@ -178,7 +180,7 @@ func (a *analysis) rows(want func(src, dst int) bool) []row {
 		for _, f := range s.Floods(a.st) {
 			shift, unc := a.clocks.Fix(f.Sensor)
 			src, dst := a.hosts.Of(k.Src, f.First), a.hosts.Of(k.Dst, f.First)
-			if src < 0 || dst < 0 || src == dst || !want(src, dst) {
+			if a.st.Pool(k.Src) || src < 0 || dst < 0 || src == dst || !want(src, dst) {
 				continue
 			}
 			c := &fact.Conn{T: f.First, Out: f.Out, In: f.In, Sensor: f.Sensor, Ptr: f.Earliest[0].Ptr}
@@ -213,10 +215,10 @@ func (a *analysis) join(g []row) {
 	window := int64(a.cfg.c.Same)
 	for i := range g {
 		r := &g[i]
-		if r.k.Act != fact.Flow && r.k.Act != fact.Refused || r.c.SPort == 0 && r.n == 1 {
+		if r.k.Act != fact.Flow && r.k.Act != fact.Refused || r.sport == 0 && r.n == 1 {
 			continue
 		}
-		k := tuple{r.c.SPort, r.k.Port, r.k.Proto}
+		k := tuple{r.sport, r.k.Port, r.k.Proto}
 		list := open[k]
 		match := -1
 		for _, j := range list {
@@ -340,13 +342,13 @@ func (a *analysis) classify(g []row) {
 		best, dist := -1, int64(10*time.Second)
 		for _, j := range near(g, flows, r.t-int64(5*time.Minute), r.t+int64(5*time.Minute)) {
 			f := &g[j]
-			if r.c.SPort != 0 && f.c.SPort == r.c.SPort {
+			if r.sport != 0 && f.sport == r.sport {
 				best = j
 				break
 			}
 			switch f.class {
 			case "smb", "winrm", "rdp", "rpc", "ssh":
-				if d := r.t - f.t; r.c.SPort == 0 && d > -int64(3*time.Second) && d < dist {
+				if d := r.t - f.t; r.sport == 0 && d > -int64(3*time.Second) && d < dist {
 					best, dist = j, d
 				}
 			}

@@ -4,6 +4,7 @@
 package correlate
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -223,11 +224,34 @@ func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
 		add(w.SourceBad, incident.SourceBad, "since", stamp(t))
 	}
 	if s := a.firstSign(c.dst, c.first, c.unc); s != nil {
-		add(w.DestSign, incident.DestSign, "sign", s.what, "after_s", decimal(round(float64(s.t-c.first)/1e9, 1)))
+		a.lag(s.t-c.first, s.what, add)
 	} else if t, ok := a.badSince[c.dst]; ok && t-c.first > int64(a.cfg.p.Course) {
-		add(w.QuietAfter, incident.QuietAfter, "hours", decimal(round(float64(t-c.first)/float64(time.Hour), 1)))
+		a.lag(t-c.first, "", add)
+	}
+	if d, ok := a.deedOf(c); ok {
+		add(w.Session, incident.SessionDeed, "what", d.what, "on", a.hosts.List[d.host].Key, "steps", itoa(int64(d.steps)))
+	}
+	if n := a.harmless(c); n > 0 {
+		add(w.Harmless, incident.HarmlessElsewhere, "hosts", itoa(int64(n)), "what", c.exec)
 	}
 	return score, rs
+}
+
+// lag is what the time between a move and the first sign of its destination
+// says. Intruders act soon: of such times each doubling is about equally
+// common, while honest visits come at any time. So the log-odds fall with the
+// logarithm of the time, from DestSign within Params.After to QuietAfter after a
+// day, and a little beyond.
+func (a *analysis) lag(ns int64, what string, add func(float64, string, ...string)) {
+	w := a.cfg.w
+	soon, late := float64(a.cfg.p.After), float64(a.cfg.p.Course)
+	share := math.Log(max(float64(ns), soon)/soon) / math.Log(late/soon)
+	weight := round(max(w.DestSign+(w.QuietAfter-w.DestSign)*share, w.QuietAfter*4/3), 2)
+	if weight > 0 {
+		add(weight, incident.DestSign, "sign", what, "after_s", decimal(round(float64(ns)/1e9, 1)))
+		return
+	}
+	add(weight, incident.QuietAfter, "hours", decimal(round(float64(ns)/float64(time.Hour), 1)))
 }
 
 // switched counts the earlier days on which the same two accounts met on the
@@ -272,21 +296,27 @@ func (a *analysis) stranger(c *contact) bool {
 }
 
 // habit lowers what the baseline knows: the pair itself, else what the source
-// does with that account to many.
+// does with that account to many. Whoever holds the source keeps to its habits
+// as he likes, so then they say little.
 func (a *analysis) habit(c *contact, p past, add func(float64, string, ...string)) {
 	w := a.cfg.w.Habit
+	if _, ok := a.deedOf(c); ok {
+		w *= 0.3
+	} else if t, ok := a.badSince[c.src]; ok && t <= c.first+c.unc {
+		w *= 0.5
+	}
 	switch {
 	case a.adminPair(c):
-		add(w, incident.AdminPair)
+		add(round(w, 2), incident.AdminPair)
 	case p.pair >= 3:
-		add(w, incident.Habit, "days", itoa(int64(p.pair)))
+		add(round(w, 2), incident.Habit, "days", itoa(int64(p.pair)))
 	case p.pair > 0:
 		add(round(w*(0.5+0.15*float64(p.pair)), 2), incident.Habit, "days", itoa(int64(p.pair)))
 	case p.habit > 0 && p.targets >= 5:
-		add(w, incident.SourceHabit, "targets", itoa(int64(p.targets)), "days", itoa(int64(p.habit)))
+		add(round(w, 2), incident.SourceHabit, "targets", itoa(int64(p.targets)), "days", itoa(int64(p.habit)))
 	case p.habit > 0 && p.targets >= 2:
 		add(round(w*0.7, 2), incident.SourceHabit, "targets", itoa(int64(p.targets)), "days", itoa(int64(p.habit)))
-	case p.habit > 0:
+	case p.habit > 0 && !c.user.IsZero():
 		add(round(w*0.4, 2), incident.SourceHabit, "targets", itoa(int64(p.targets)), "days", itoa(int64(p.habit)))
 	}
 }
@@ -398,7 +428,7 @@ func (a *analysis) firstSign(h int, t, unc int64) *sign {
 			}
 			continue
 		}
-		if s.t <= t+int64(a.cfg.p.After) {
+		if s.t <= t+int64(a.cfg.p.Course) {
 			return s
 		}
 		return nil

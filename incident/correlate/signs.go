@@ -33,6 +33,7 @@ type sign struct {
 	src, dst   int  // as the finding names them, -1 none
 	port       uint16
 	user       asset.Account
+	sess       uint64 // session in which it was done, 0 unknown
 	ids        []string
 	evidence   []fact.At
 	tags       []string
@@ -88,15 +89,20 @@ func (a *analysis) read(b *fact.Burst) {
 		if n.IsZero() {
 			return -1
 		}
-		if id, ok := a.st.NodeID(n); ok {
-			return a.hosts.Of(id, b.First)
+		id, ok := a.st.NodeID(n)
+		if ok && a.st.Pool(id) { // seen from beyond: who it was, the device knows
+			dst, _ := a.st.NodeID(b.Dst)
+			id, _ = a.st.Inner(id, b.SPort, dst, b.First, int64(a.cfg.c.MaxSkew))
 		}
-		return -1
+		if !ok || id == 0 {
+			return -1
+		}
+		return a.hosts.Of(id, b.First)
 	}
 	s := sign{
 		host: of(b.Host), t: b.First, last: b.Last, step: b.Meaning.Step, level: b.Rule.Level, weight: weightOf(b.Rule.Level), what: b.Rule.Title, rule: b.Rule.ID + b.Rule.Title,
 		technique: b.Meaning.Technique, rows: b.Count, dense: b.Dense, minutes: b.Minutes, compromise: b.Meaning.Compromise, anchor: b.Meaning.Anchor, peer: -1, src: of(b.Src), dst: of(b.Dst), port: b.Port,
-		user: a.st.Account(b.User), ids: b.IDs, evidence: b.Earliest, tags: b.Tags, sensor: b.Sensor,
+		user: a.st.Account(b.User), sess: b.Sess, ids: b.IDs, evidence: b.Earliest, tags: b.Tags, sensor: b.Sensor,
 	}
 	if s.host < 0 {
 		return

@@ -290,7 +290,7 @@ func (a *analysis) sourcePort(x incident.Hop) uint16 {
 		}
 		for i := range s.Conns {
 			c := &s.Conns[i]
-			if a.hosts.Of(k.Src, c.T) != src || a.hosts.Of(k.Dst, c.T) != dst {
+			if from, _ := a.hosts.From(a.st, k, c, a.cfg.c.MaxSkew); from != src || a.hosts.Of(k.Dst, c.T) != dst {
 				continue
 			}
 			shift, _ := a.clocks.Fix(c.Sensor)

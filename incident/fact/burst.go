@@ -27,6 +27,10 @@ type burstSum struct {
 	sensor      ID       // smallest name
 	ids         []string // smallest by time, then id
 	earliest    []At
+	sport       uint16 // source port of the earliest; smallest
+	sportAt     int64
+	sess        uint64 // session of the earliest; smallest
+	sessAt      int64
 }
 
 // ruleInfo is what is kept of a rule.
@@ -51,6 +55,8 @@ type Burst struct {
 	Count       int64
 	Minutes     int64    // minutes in which it fired
 	Dense       int64    // end of the last minute with DenseRows or more; 0 none
+	SPort       uint16   // source port of the earliest, 0 unknown
+	Sess        uint64   // session of the earliest, 0 unknown
 	IDs         []string // finding ids, the earliest few
 	Earliest    []At
 }
@@ -99,6 +105,12 @@ func (s *Store) finding(f *detect.Finding, sensor ID) {
 	}
 	b.first, b.last = min(b.first, t), max(b.last, t)
 	b.count++
+	if n := number(v.Session); n != 0 && (b.sess == 0 || t < b.sessAt || t == b.sessAt && n < b.sess) {
+		b.sess, b.sessAt = n, t
+	}
+	if p := v.SrcPort; p != 0 && (b.sport == 0 || t < b.sportAt || t == b.sportAt && p < b.sport) {
+		b.sport, b.sportAt = p, t
+	}
 	if b.sensor == 0 || s.String(sensor) < s.String(b.sensor) {
 		b.sensor = sensor
 	}
@@ -182,7 +194,7 @@ func (s *Store) Bursts(gap int64) []Burst {
 		out = append(out, Burst{
 			Rule: r.rule, Meaning: r.meaning, Tags: strings.Fields(r.tags),
 			Host: s.Node(k.host), Src: s.Node(k.src), Dst: s.Node(k.dst), Port: k.port,
-			User: b.user, Sensor: b.sensor, First: b.first, Last: b.last, Count: b.count, Minutes: 1, Dense: dense,
+			SPort: b.sport, Sess: b.sess, User: b.user, Sensor: b.sensor, First: b.first, Last: b.last, Count: b.count, Minutes: 1, Dense: dense,
 			IDs: slices.Clone(b.ids), Earliest: slices.Clone(b.earliest),
 		})
 	}

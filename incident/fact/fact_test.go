@@ -152,18 +152,28 @@ func TestSubjectOfFinding(t *testing.T) {
 }
 
 // TestNobody holds that broadcasts, link-local addresses and Windows' own
-// identities make no edges.
+// identities make no edges, but a session without a name does: nobody's.
 func TestNobody(t *testing.T) {
 	s := fact.New()
 	s.Observe(flow(1, noon, "10.0.0.1", "224.0.0.251", 5353, 1), nil)
 	s.Observe(flow(2, noon, "10.0.0.1", "255.255.255.255", 67, 1), nil)
 	s.Observe(flow(3, noon, "127.0.0.1", "10.0.0.2", 80, 1), nil)
-	for _, user := range []string{"SYSTEM", "ANONYMOUS LOGON", "DWM-3", "-"} {
+	for _, user := range []string{"SYSTEM", "DWM-3", "-"} {
 		s.Observe(logon(user, "10.0.0.1", "srv", "3"), nil)
 	}
 	s.Observe(logon("chen", "10.0.0.1", "srv", "5"), nil)
 	for k := range s.Series {
 		t.Errorf("%v -> %v %v", s.Node(k.Src), s.Node(k.Dst), s.Account(k.User))
+	}
+	s.Observe(logon("ANONYMOUS LOGON", "10.0.0.1", "srv", "3"), nil)
+	n := 0
+	for k := range s.Series {
+		if n++; k.User != 0 || k.Act != fact.Logon {
+			t.Errorf("%v -> %v %v %v", s.Node(k.Src), s.Node(k.Dst), s.Account(k.User), k.Act)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d edges of an anonymous session, want 1", n)
 	}
 }
 

@@ -92,9 +92,12 @@ func (s *Store) about(ev *event.Event, n ID) {
 	}
 }
 
-// number folds a session's text; the same text gives the same number.
+// number folds a session's text; the same text gives the same number. The
+// sessions of Windows itself (SYSTEM, LOCAL SERVICE, NETWORK SERVICE) are
+// nobody's: what is done in them may have come from anywhere.
 func number(sess string) uint64 {
-	if sess == "" || sess == "0x0" {
+	switch sess {
+	case "", "0x0", "0x3e7", "0x3e5", "0x3e4":
 		return 0
 	}
 	h := fnv.New64a()
@@ -135,6 +138,7 @@ func (s *Store) flow(r row) {
 		c.Unc = max(c.Unc, 1000) // written at the end; the duration has whole seconds
 	}
 	s.conn(k, c)
+	s.translated(r.ev, k.Src, k.Dst, v.SrcPort, r.t)
 	s.side(k.Src, v.SrcSide)
 	s.side(k.Dst, v.DstSide)
 	if r.ev.Product == "fortinet" {
@@ -208,7 +212,7 @@ func (s *Store) logon(r row) {
 			s.bind(v.Src, v.SrcHost, ByClient, r.t)
 		}
 	}
-	if k.User == 0 {
+	if k.User == 0 && !(v.Logon == 3 && v.Src.IsValid() && v.User.Name == "anonymous logon") {
 		return
 	}
 	s.machine(v, r.t)

@@ -33,6 +33,8 @@ type Store struct {
 	logoffs map[session]int64    // latest end
 	priv    map[session]int64    // sessions with special privileges, and since when
 	names   map[netip.Addr]string
+	nats    map[natKey][]natUse
+	pools   map[netip.Addr]bool // addresses that stand for many machines
 	sides   map[ID]*sideCount
 	agency  map[ID]string // host node: agency of the source that wrote about it
 	realm   asset.Realm
@@ -54,7 +56,7 @@ func New() *Store {
 		series: map[Key]*Series{}, marks: map[MarkKey]*Mark{}, files: map[FileKey]*FileSum{},
 		bursts: map[burstKey]*burstSum{}, binds: map[bindKey]*span{}, sources: map[ID]*Source{},
 		hours: map[sensorHour]int64{}, logoffs: map[session]int64{}, priv: map[session]int64{}, names: map[netip.Addr]string{},
-		sides: map[ID]*sideCount{}, agency: map[ID]string{},
+		sides: map[ID]*sideCount{}, agency: map[ID]string{}, nats: map[natKey][]natUse{}, pools: map[netip.Addr]bool{},
 	}
 }
 
