@@ -20,6 +20,7 @@ import (
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/csvlog"
+	"citywall/ingest/format/dhcp"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
 	"citywall/ingest/format/iis"
@@ -50,6 +51,10 @@ func Formats() []format.Format {
 		nginx.Format(),
 		apache.Format(),
 		ncsa.Format(),
+		dhcp.Leases(),
+		dhcp.KeaLeases(),
+		dhcp.KeaLog(),
+		dhcp.Windows(),
 		syslog.Format(),
 		csvlog.Format(),
 		jsonl.Format(),

@@ -14,6 +14,7 @@ import (
 	"citywall/ingest/format/checkpoint"
 	"citywall/ingest/format/cisco"
 	"citywall/ingest/format/clamav"
+	"citywall/ingest/format/dhcp"
 	"citywall/ingest/format/esxi"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
@@ -41,6 +42,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		postfix.Dialect(),
 		clamav.Dialect(),
 		nginx.Dialect(),
+		dhcp.Dialect(),
 		apache.Dialect(),
 		ncsa.Dialect(),
 		fortios.Dialect(),
