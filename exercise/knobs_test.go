@@ -235,3 +235,26 @@ func TestKnobsAreDescribed(t *testing.T) {
 		}
 	}
 }
+
+// TestSmallestCity plays each script where there is hardly anybody.
+func TestSmallestCity(t *testing.T) {
+	for _, sc := range exercise.Scenarios() {
+		for seed := range uint64(6) {
+			opt := quick(seed)
+			opt.Devices = city.Min
+			p := play(t, sc.Name, opt)
+			if tr := p.Truth(); len(tr.Hops) < 3 || len(tr.Hosts) < 4 || len(tr.Anchors) < 2 {
+				t.Errorf("%s seed %d: %d hops, %d hosts, %d anchors", sc.Name, seed, len(tr.Hops), len(tr.Hosts), len(tr.Anchors))
+			}
+			if seed > 0 {
+				continue
+			}
+			if err := p.Lines(t.Context(), func(exercise.Line) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := len(city.New(1, city.Min).Hosts); n != city.Smallest {
+		t.Errorf("the smallest city has %d machines, not %d", n, city.Smallest)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // Options say what is played. The zero value is the demo.
 type Options struct {
 	Seed     uint64
-	Devices  int           // about how many; 0 means 300; city.Min to city.Max
+	Devices  int           // about how many; 0 means 300; city.Min to city.Max, and what is below city.Smallest gives the smallest city
 	Begin    time.Time     // of the logs, a local midnight is best; zero means 2026-03-11 00:00 in Taipei
 	Days     int           // whole days before that of the attack; 0 means the script's own, NoDays none
 	Attack   time.Time     // first compromise; zero means the script's hour on the day after Days

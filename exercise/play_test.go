@@ -22,6 +22,7 @@ import (
 
 	"citywall/event"
 	"citywall/exercise"
+	"citywall/exercise/city"
 	"citywall/exercise/logs"
 	"citywall/ingest"
 	"citywall/ingest/format"
@@ -332,7 +333,7 @@ func TestOptions(t *testing.T) {
 func TestAnyOptions(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		opt := exercise.Options{
-			Seed: rapid.Uint64().Draw(rt, "seed"), Devices: rapid.IntRange(60, 250).Draw(rt, "devices"), Days: rapid.IntRange(1, 3).Draw(rt, "days"),
+			Seed: rapid.Uint64().Draw(rt, "seed"), Devices: rapid.IntRange(city.Min, 250).Draw(rt, "devices"), Days: rapid.IntRange(1, 3).Draw(rt, "days"),
 			Begin: time.Unix(rapid.Int64Range(1.6e9, 1.9e9).Draw(rt, "begin"), 0),
 			Dwell: time.Duration(rapid.IntRange(120, 1500).Draw(rt, "dwell")) * time.Minute,
 			Rate:  rapid.Float64Range(0.05, 1).Draw(rt, "rate"),

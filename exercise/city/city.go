@@ -167,14 +167,19 @@ type Site struct {
 	Plain bool // http, not https
 }
 
-// Min and Max bound the number of devices.
+// Min and Max bound the number of devices. A city has servers for every role,
+// whoever asks for how few devices: below Smallest it is that large.
 const (
-	Min = 60
-	Max = 20000
+	Min      = 20
+	Smallest = 53
+	Max      = 20000
 )
 
 // agencyCodes in the order they join as the city grows.
 var agencyCodes = []string{"DIB", "HOS", "CIV", "EDU", "FIN", "HLT", "PUB", "SOC", "ENV", "TRA", "LAB", "CUL"}
+
+// fewest is how many desks the smallest city has.
+const fewest = 16
 
 // New builds a city with about n devices; fewer than Min is an error of the
 // caller and taken as Min.
@@ -199,7 +204,7 @@ func New(seed uint64, n int) *City {
 	for _, a := range b.Agencies[2:] {
 		b.small(a)
 	}
-	rest := n - len(b.Hosts)
+	rest := max(n-len(b.Hosts), fewest)
 	medical := rest * 8 / 100
 	b.devices(b.Hospital, medical)
 	b.desks(b.Hospital, rest*27/100)

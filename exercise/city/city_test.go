@@ -28,7 +28,7 @@ func TestSizes(t *testing.T) {
 	}
 	for _, n := range []int{1, 60, 90, 300, 1000, 5000, 18_000, 20_000} {
 		c := New(3, n)
-		if want := max(n, Min); len(c.Hosts) < want*95/100 || len(c.Hosts) > want*105/100 {
+		if want := max(n, Smallest); len(c.Hosts) < want*95/100 || len(c.Hosts) > want*105/100 {
 			t.Errorf("asked for %d devices, got %d", n, len(c.Hosts))
 		}
 		names, addrs, accounts := map[string]bool{}, map[netip.Addr]bool{}, map[string]bool{}
