@@ -16,6 +16,7 @@ import (
 
 	"citywall/event"
 	"citywall/ingest/format"
+	"citywall/ingest/format/antivirus"
 	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/clamav"
@@ -46,6 +47,7 @@ func Formats() []format.Format {
 		auditd.Format(),
 		modsecurity.Format(),
 		clamav.Format(),
+		antivirus.Format(),
 		wazuh.Format(),
 		iis.Format(),
 		nginx.Format(),

@@ -1,14 +1,17 @@
 // SPDX-FileCopyrightText: 2026 The Citywall Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package csvlog decodes comma-separated logs with a header line.
+// Package csvlog decodes comma-separated logs with a header line, also separated
+// by semicolons or tabs.
 //
-// The alert header time,name,ip,host,short (alerts of several products in one
-// table, as the AIT alert data set has them) is recognised by itself; any other
-// CSV needs a mapping that says which column is the time. Columns become
-// fields under their own names.
+// Some headers are recognised: alerts of several products in one table (time,
+// name, ip, host, short, as the AIT alert data set has them), exports of antivirus
+// consoles and of Defender's advanced hunting (headers.yaml). Any other CSV needs a
+// mapping that says which column is the time. Columns become fields under their own
+// names. README.md has the pages of both.
 //
-// It never guesses the meaning of a column beyond that.
+// It never guesses the meaning of a column beyond that, nor whether a day or a
+// month comes first.
 package csvlog
 
 import (
@@ -47,20 +50,31 @@ func isAlerts(cols []string) bool {
 }
 
 func sniff(head []byte) int {
-	line, _, more := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
-	cols := strings.Split(strings.TrimRight(string(line), "\r"), ",")
-	switch {
-	case isAlerts(cols):
-		return 95
-	case !more || len(cols) < 3 || bytes.ContainsAny(line, "{<#\x00"):
-		return 0
-	}
-	for _, c := range cols {
-		if c = strings.Trim(strings.TrimSpace(c), `"`); c == "" || len(c) > 64 || strings.ContainsAny(c, "=;[]") {
-			return 0
+	rest := bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	first := true
+	for n := 0; n < maxPreamble && len(rest) > 0; n++ {
+		line, after, more := bytes.Cut(rest, []byte("\n"))
+		cols, _ := columns(line)
+		if _, ok := recognise(cols); ok {
+			return 95
 		}
+		if first && more && plausible(line, cols) {
+			first = false
+		}
+		rest = after
 	}
-	return 15 // some header; needs a mapping
+	if !first {
+		return 15 // some header; needs a mapping
+	}
+	return 0
+}
+
+// plausible reports whether a line may be a header at all.
+func plausible(line []byte, cols []string) bool {
+	if len(cols) < 3 || bytes.ContainsAny(line, "{<#\x00") {
+		return false
+	}
+	return !slices.ContainsFunc(cols, func(c string) bool { return c == "" || len(c) > 64 || strings.ContainsAny(c, "=;[]") })
 }
 
 // alertMapping is what the recognised header means.
@@ -82,6 +96,9 @@ func decode(ctx context.Context, r io.Reader, src format.Source, emit format.Emi
 	if err == nil {
 		err = d.flush()
 	}
+	if err == nil && d.cols == nil && d.before > 0 {
+		err = d.headless()
+	}
 	return d.st, err
 }
 
@@ -97,6 +114,9 @@ type decoder struct {
 	emit    format.Emit
 	st      format.Stats
 	cols    []string // nil before the header
+	sep     byte
+	before  int        // lines before the header
+	first   [][]string // their columns
 	timeCol int
 	open    []row // lines of a value whose quote has not closed yet
 }
@@ -151,13 +171,10 @@ func (d *decoder) damaged(p format.Pos, err error) {
 }
 
 func (d *decoder) row(l row) error {
-	vals, err := split(l.text)
 	if d.cols == nil {
-		if err != nil {
-			return fmt.Errorf("read the CSV header: %w", err)
-		}
-		return d.header(vals)
+		return d.header(l.text)
 	}
+	vals, err := split(l.text, d.sep)
 	var e *event.Event
 	if err == nil {
 		e, err = d.record(vals, l)
@@ -170,29 +187,44 @@ func (d *decoder) row(l row) error {
 	return d.emit(e)
 }
 
-func (d *decoder) header(cols []string) error {
+// header takes the line of the columns. Lines of a preamble are skipped.
+func (d *decoder) header(line []byte) error {
+	cols, sep := columns(line)
+	m, ok := recognise(cols)
+	if d.src.CSV != nil {
+		m, ok = *d.src.CSV, slices.Contains(cols, d.src.CSV.Time)
+	}
+	if !ok {
+		if d.before++; d.before < maxPreamble {
+			d.st.Skipped++
+			d.first = append(d.first, cols)
+			return nil
+		}
+		return d.headless()
+	}
+	d.m, d.sep, d.timeCol = m, sep, slices.Index(cols, m.Time)
 	for i, c := range cols {
-		cols[i] = strings.TrimSpace(c)
-	}
-	switch {
-	case d.src.CSV != nil:
-		d.m = *d.src.CSV
-	case isAlerts(cols):
-		d.m = alertMapping
-	default:
-		return fmt.Errorf("a CSV with the columns %s needs a mapping: name its time column under csv: in the configuration", strings.Join(cols, ", "))
-	}
-	d.timeCol = slices.Index(cols, d.m.Time)
-	if d.timeCol < 0 {
-		return fmt.Errorf("the CSV has no column %q for the time; it has %s", d.m.Time, strings.Join(cols, ", "))
-	}
-	for i, c := range cols {
-		if n, ok := d.m.Rename[c]; ok {
+		if n, ok := m.Rename[c]; ok {
 			cols[i] = n
 		}
 	}
 	d.cols = cols
 	return nil
+}
+
+// headless says what to do about a file whose header is unknown, by the first of
+// its lines that can be one.
+func (d *decoder) headless() error {
+	var cols []string
+	for _, c := range d.first {
+		if len(c) > len(cols) {
+			cols = c
+		}
+	}
+	if d.src.CSV != nil {
+		return fmt.Errorf("the CSV has no column %q for the time; it has %s", d.src.CSV.Time, strings.Join(cols, ", "))
+	}
+	return fmt.Errorf("a CSV with the columns %s needs a mapping: name its time column under csv: in the configuration", strings.Join(cols, ", "))
 }
 
 func (d *decoder) record(vals []string, l row) (*event.Event, error) {
@@ -226,24 +258,24 @@ func (d *decoder) time(s string) (time.Time, bool, error) {
 		t, err := format.Epoch(s)
 		return t, false, err
 	case "epoch_ms", "":
-		return format.Time(s, d.src.Location())
+		return consoleTime(s, d.src.Location())
 	}
 	t, err := time.ParseInLocation(d.m.Layout, s, d.src.Location())
 	zoned := strings.Contains(d.m.Layout, "Z07") || strings.Contains(d.m.Layout, "-07") || strings.Contains(d.m.Layout, "MST")
 	return t.UTC(), !zoned, err
 }
 
-// split reads one row by RFC 4180; a quote inside an unquoted value is text.
-// The values share one string.
-func split(b []byte) ([]string, error) {
-	s := string(b)
+// split reads one row by RFC 4180, whatever the separator; a quote inside an
+// unquoted value is text. The values share one string.
+func split(b []byte, sep byte) ([]string, error) {
+	s, by := string(b), string(rune(sep))
 	out := make([]string, 0, 8)
 	for {
 		if len(out) >= format.MaxFields {
 			return nil, errors.New("too many columns")
 		}
 		if !strings.HasPrefix(s, `"`) {
-			v, rest, more := strings.Cut(s, ",")
+			v, rest, more := strings.Cut(s, by)
 			out = append(out, v)
 			if !more {
 				return out, nil
@@ -270,7 +302,7 @@ func split(b []byte) ([]string, error) {
 		if s == "" {
 			return out, nil
 		}
-		if s[0] != ',' {
+		if s[0] != sep {
 			return nil, errors.New("text after a closing quote")
 		}
 		s = s[1:]

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"citywall/ingest/format"
+	"citywall/ingest/format/antivirus"
 	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/authlog"
@@ -41,6 +42,8 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		authlog.Dialect(),
 		postfix.Dialect(),
 		clamav.Dialect(),
+		antivirus.SEPM(),
+		antivirus.ESET(),
 		nginx.Dialect(),
 		dhcp.Dialect(),
 		apache.Dialect(),
