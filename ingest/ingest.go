@@ -27,6 +27,7 @@ import (
 	"citywall/ingest/format/iis"
 	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/modsecurity"
+	"citywall/ingest/format/nameserver"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/netflow"
 	"citywall/ingest/format/nginx"
@@ -53,6 +54,9 @@ func Formats() []format.Format {
 		nginx.Format(),
 		apache.Format(),
 		ncsa.Format(),
+		nameserver.BIND(),
+		nameserver.Unbound(),
+		nameserver.Windows(),
 		dhcp.Leases(),
 		dhcp.KeaLeases(),
 		dhcp.KeaLog(),

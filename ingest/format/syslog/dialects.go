@@ -23,6 +23,7 @@ import (
 	"citywall/ingest/format/juniper"
 	"citywall/ingest/format/leef"
 	"citywall/ingest/format/mikrotik"
+	"citywall/ingest/format/nameserver"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/panos"
@@ -46,6 +47,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		antivirus.ESET(),
 		nginx.Dialect(),
 		dhcp.Dialect(),
+		nameserver.Dialect(),
 		apache.Dialect(),
 		ncsa.Dialect(),
 		fortios.Dialect(),
