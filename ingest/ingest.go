@@ -31,7 +31,10 @@ import (
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/netflow"
 	"citywall/ingest/format/nginx"
+	"citywall/ingest/format/nps"
+	"citywall/ingest/format/openvpn"
 	"citywall/ingest/format/own"
+	"citywall/ingest/format/radius"
 	"citywall/ingest/format/syslog"
 	"citywall/ingest/format/wazuh"
 	"citywall/ingest/format/zeek"
@@ -61,6 +64,9 @@ func Formats() []format.Format {
 		dhcp.KeaLeases(),
 		dhcp.KeaLog(),
 		dhcp.Windows(),
+		nps.Format(),
+		radius.Format(),
+		openvpn.Format(),
 		syslog.Format(),
 		csvlog.Format(),
 		jsonl.Format(),

@@ -26,9 +26,12 @@ import (
 	"citywall/ingest/format/nameserver"
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
+	"citywall/ingest/format/openvpn"
 	"citywall/ingest/format/panos"
 	"citywall/ingest/format/postfix"
 	"citywall/ingest/format/qnap"
+	"citywall/ingest/format/radius"
+	"citywall/ingest/format/strongswan"
 	"citywall/ingest/format/synology"
 	"citywall/ingest/format/wazuh"
 	"citywall/ingest/format/zyxel"
@@ -61,6 +64,9 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		mikrotik.Dialect(),
 		zyxel.Dialect(),
 		checkpoint.Dialect(),
+		radius.Dialect(),
+		strongswan.Dialect(),
+		openvpn.Dialect(),
 		eve.Dialect(),
 		wazuh.Dialect(),
 		jsonl.Dialect(),

@@ -1,0 +1,17 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package radius_test
+
+import (
+	"testing"
+
+	"citywall/ingest/format/radius"
+	"citywall/ingest/format/recordtest"
+)
+
+func TestRecords(t *testing.T) { recordtest.Run(t, "radius") }
+
+func FuzzRead(f *testing.F) { recordtest.FuzzDialect(f, radius.Dialect()) }
+
+func FuzzDetail(f *testing.F) { recordtest.Fuzz(f, radius.Format()) }
