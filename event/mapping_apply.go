@@ -286,6 +286,9 @@ func (s *setting) read(rec *record, v *View) {
 		x := &rec.e.Fields[i-1].Value
 		text := x.Text
 		if x.Kind == List {
+			if len(x.List) > 1 && s.field.one() {
+				continue // several are not one
+			}
 			text = x.String()
 		}
 		if text == "" {

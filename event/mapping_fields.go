@@ -176,6 +176,10 @@ func (v *View) copy(to, from field) {
 	}
 }
 
+// one reports a field that names one machine or account: a list of several says
+// nothing of it.
+func (f field) one() bool { return f <= fDstHost || f == fUser || f == fTarget || f == fHash }
+
 func (f field) isAddr() bool { return f == fSrc || f == fDst || f == fHostAddr }
 
 func (v *View) addr(f field) *netip.Addr {

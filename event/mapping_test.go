@@ -53,6 +53,7 @@ func TestGrammar(t *testing.T) {
 		{"join", "- set: {message: {join: \"{m} {h}{u}\"}, file: {join: \"{n}/{n}\"}}", rec("m", "GET", "u", "/a"), View{Message: "GET /a"}},
 		{"values", "- set: {proto: {from: p, values: {\"0x6\": tcp}}, service: {text: VPN}}", rec("p", "0X6"), View{Proto: "tcp", Service: "vpn"}},
 		{"lists are joined", "- set: {answer: a}", &Event{Fields: Fields{{"a", L("10.0.0.1", "10.0.0.2")}}}, View{Answer: "10.0.0.1, 10.0.0.2"}},
+		{"several are not one", "- set: {host: a, src: b, user: c}", &Event{Fields: Fields{{"a", L("x", "y")}, {"b", L("10.0.0.1")}, {"c", L("wu", "li")}}}, View{Src: netip.MustParseAddr("10.0.0.1")}},
 		{"the first of two fields of one name", "- set: {message: a}", rec("a", "1", "a", "2"), View{Message: "1"}},
 		{"take hash", "- set: {hash: {from: h, take: hash}}", rec("h", "md5=AA,Sha1=BB"), View{Hash: "bb"}},
 		{"take backslashes", "- set: {file: {from: f, take: backslashes}}", rec("f", `C:\\a\\b`), View{File: `C:\a\b`}},

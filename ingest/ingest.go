@@ -22,6 +22,7 @@ import (
 	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/csvlog"
 	"citywall/ingest/format/dhcp"
+	"citywall/ingest/format/defender"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
 	"citywall/ingest/format/iis"
@@ -52,6 +53,7 @@ func Formats() []format.Format {
 		modsecurity.Format(),
 		clamav.Format(),
 		antivirus.Format(),
+		defender.Format(),
 		wazuh.Format(),
 		iis.Format(),
 		nginx.Format(),
