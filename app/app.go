@@ -33,6 +33,7 @@ import (
 	"citywall/identity/identitydb"
 	"citywall/incident/correlate"
 	"citywall/incident/incidentdb"
+	"citywall/ingest/senderdb"
 	"citywall/ingest/transport/httpbulk"
 	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
@@ -68,6 +69,7 @@ type App struct {
 	incidents    *incidentdb.Store
 	watchRecords *dutydb.Store
 	alarms       *call.Watch
+	senders      *senderdb.Store
 	policy       *identity.Policy
 	docket       *docket.Docket
 	rules        *ruleBook
@@ -160,6 +162,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.watchRecords, err = dutydb.Open(ctx, a.city.db, a.now); err != nil {
 		return a, err
 	}
+	if a.senders, err = senderdb.Open(ctx, a.city.db, a.now); err != nil {
+		return a, err
+	}
 	if err = a.openCases(ctx); err != nil {
 		return a, err
 	}
@@ -185,6 +190,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 	if err = a.openListeners(ctx); err != nil {
+		return a, err
+	}
+	if err = a.learnSenders(ctx); err != nil {
 		return a, err
 	}
 

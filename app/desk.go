@@ -36,6 +36,7 @@ func (a *App) desk(v desk.Version) desk.Config {
 			Realm:  desk.Realm{Users: a.city.users, Audit: a.city.audit},
 			Events: a.events, Findings: a.findings, Incidents: a.incidents,
 			Sources: a.sources, Rules: a.ruleList,
+			Senders:  &desk.Senders{Store: a.senders, Changed: a.learnSenders, Places: a.places},
 			Duty:     &desk.Duty{Store: a.watchRecords, Policy: a.cfg.Alarm.Policy, Broken: a.alarms.Err},
 			Handover: &desk.Handover{Export: a.export, Inbox: inbox},
 		},

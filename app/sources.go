@@ -26,15 +26,32 @@ func (a *App) sources(ctx context.Context) ([]desk.Source, error) {
 			Lag: s.Lag, Clock: s.Clock, Gaps: s.Gaps, Notes: s.Notes,
 		})
 	}
+	registered, err := a.senders.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range registered {
+		if i := slices.IndexFunc(out, func(x desk.Source) bool { return x.Name == s.Name }); i >= 0 {
+			out[i].Known = true
+			continue
+		}
+		known[s.Name] = true
+		out = append(out, desk.Source{Name: s.Name, Agency: s.Agency, Transport: s.Transport, State: desk.SourceNever, Known: true})
+	}
 	tokens, err := a.city.users.Tokens(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tokens {
-		if t.Source != "" && t.Revoked.IsZero() && !known[t.Source] {
-			known[t.Source] = true
-			out = append(out, desk.Source{Name: t.Source, Agency: t.Agency, Transport: "http", State: desk.SourceNever})
+		if t.Source == "" || !t.Revoked.IsZero() {
+			continue
 		}
+		if i := slices.IndexFunc(out, func(x desk.Source) bool { return x.Name == t.Source }); i >= 0 {
+			out[i].Known = true // its token was made for it
+			continue
+		}
+		known[t.Source] = true
+		out = append(out, desk.Source{Name: t.Source, Agency: t.Agency, Transport: "http", State: desk.SourceNever, Known: true})
 	}
 	for i, w := range a.watch {
 		st := w.Stats()
@@ -43,6 +60,7 @@ func (a *App) sources(ctx context.Context) ([]desk.Source, error) {
 			out = append(out, desk.Source{Name: st.Source, Agency: a.cfg.Watch[i].Agency, Transport: "watch", State: desk.SourceNever})
 			j = len(out) - 1
 		}
+		out[j].Known = true // the configuration names it
 		out[j].Notes = append(out[j].Notes, st.Notes...)
 	}
 	for _, l := range a.syslog {

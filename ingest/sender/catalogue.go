@@ -24,11 +24,20 @@ var catalogueFiles embed.FS
 // Kind is a product and how it is told to send.
 type Kind struct {
 	Key     string   `yaml:"key" json:"key"`
-	Name    string   `yaml:"name" json:"name"`     // of the product
-	Group   string   `yaml:"group" json:"group"`   // firewall, network, windows, linux, web, mail, security, storage, other
-	Silence string   `yaml:"silence" json:"-"`     // a sensible limit, "30m"; "" leaves it to be learned
-	Recipes []Recipe `yaml:"recipes" json:"ways"`  // the best way first
-	Format  string   `yaml:"format" json:"format"` // page of the format, below ingest/format
+	Name    string   `yaml:"name" json:"name"`             // of the product
+	Chinese string   `yaml:"zh-TW" json:"zh-TW,omitempty"` // when the name is words and not a product's
+	Group   string   `yaml:"group" json:"group"`           // firewall, network, windows, linux, web, mail, security, storage, other
+	Silence string   `yaml:"silence" json:"-"`             // a sensible limit, "30m"; "" leaves it to be learned
+	Recipes []Recipe `yaml:"recipes" json:"ways"`          // the best way first
+	Format  string   `yaml:"format" json:"format"`         // page of the format, below ingest/format
+}
+
+// Title returns the name for people.
+func (k Kind) Title(l text.Lang) string {
+	if l == text.ZhTW && k.Chinese != "" {
+		return k.Chinese
+	}
+	return k.Name
 }
 
 // Recipe is one way of sending.

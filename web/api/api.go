@@ -138,6 +138,12 @@ func (s *Server) routes() []route {
 		{"POST", "/notes/{id}/take", !open, s.takeOver},
 
 		{"GET", "/sources", !open, s.sources},
+		{"GET", "/sources/{name}", !open, s.sourcePage},
+		{"GET", "/catalogue", !open, s.catalogue},
+		{"GET", "/senders", !open, s.senders},
+		{"POST", "/senders", !open, s.registerSender},
+		{"POST", "/senders/{name}", !open, s.changeSender},
+		{"POST", "/senders/{name}/drop", !open, s.dropSender},
 		{"GET", "/rules", !open, s.rules},
 		{"GET", "/rules/coverage", !open, s.ruleCoverage},
 

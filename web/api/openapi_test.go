@@ -365,6 +365,31 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(call{op: "POST /notes/{id}/take", who: "lin.zh", path: "/notes/" + made.ID + "/take", body: `{}`})
 	do(call{op: "GET /notes", who: "lin.zh"})
 
+	// Senders.
+	do(call{op: "GET /catalogue", who: admin})
+	do(call{op: "GET /senders", who: admin})
+	do(call{op: "GET /senders", who: police, status: 403})
+	do(call{op: "GET /sources/{name}", who: lead, path: "/sources/school-fw"})
+	do(call{op: "GET /sources/{name}", who: lead, path: "/sources/nobody", status: 404})
+	do(call{op: "POST /senders", who: lead, body: `{"name":"fw9","kind":"fortigate","transport":"syslog-udp","address":"10.9.0.1"}`, status: 403})
+	do(call{op: "POST /senders", who: admin, body: `{"name":"fw9","kind":"fortigate","transport":"syslog-udp"}`, status: 400})
+	do(call{op: "POST /senders", who: admin, body: `{"name":"fw9","kind":"unheard-of","transport":"http"}`, status: 404})
+	first := do(call{op: "POST /senders", who: admin, body: `{"name":"fw9","kind":"fortigate","transport":"syslog-udp","address":"10.9.0.1"}`})
+	if !strings.Contains(first.Body, `set server \"citywall.city.example\"`) || !strings.Contains(first.Body, `"silence":900000000000`) {
+		t.Errorf("the answer lacks the configuration or the product's limit: %.2000s", first.Body)
+	}
+	token := do(call{op: "POST /senders", who: admin, body: `{"name":"app1","kind":"http","transport":"http"}`})
+	mustJSON(t, token.Body, &made)
+	if made.Secret == "" || !strings.Contains(token.Body, "Bearer "+made.Secret) {
+		t.Errorf("no token in the configuration: %.600s", token.Body)
+	}
+	if again := do(call{op: "GET /sources/{name}", who: admin, path: "/sources/app1"}); strings.Contains(again.Body, made.Secret) {
+		t.Error("the secret is shown a second time")
+	}
+	do(call{op: "POST /senders/{name}", who: admin, path: "/senders/fw9", body: `{"version":1,"kind":"fortigate","transport":"syslog-tcp","address":"10.9.0.0/24","silence":"1h"}`})
+	do(call{op: "POST /senders/{name}", who: admin, path: "/senders/fw9", body: `{"version":1,"transport":"http"}`, status: 409})
+	do(call{op: "POST /senders/{name}/drop", who: admin, path: "/senders/fw9/drop", body: `{}`, status: 204})
+
 	// Users, tokens, the audit log.
 	do(call{op: "GET /users", who: admin})
 	v = version(do(call{op: "POST /users", who: admin, body: `{"name":"new.one","shown":"新進","role":"soc_analyst"}`}))

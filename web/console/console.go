@@ -140,6 +140,11 @@ func (s *Server) routes() []route {
 		{"GET", "/search", !open, s.search},
 		{"GET", "/events/{id}", !open, s.event},
 		{"GET", "/sources", !open, s.sources},
+		{"GET", "/sources/new", !open, s.newSource},
+		{"POST", "/sources", !open, s.registerSource},
+		{"GET", "/sources/{name}", !open, s.source},
+		{"POST", "/sources/{name}", !open, s.changeSource},
+		{"POST", "/sources/{name}/drop", !open, s.dropSource},
 		{"GET", "/rules", !open, s.rules},
 
 		{"GET", "/cases", !open, s.cases},

@@ -72,6 +72,7 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"lang": func() string { return string(l) },
 		"dict": dict,
 
+		"addressed":  addressed,
 		"langkey":    func() text.Lang { return l },
 		"alarmstate": func(v duty.State) template.HTML { return alarmBadge(l, v) },
 		"callwhy":    func(why string) string { return callWhy(l, why) },

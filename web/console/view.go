@@ -86,7 +86,7 @@ var groups = []struct {
 		{"cases", "/cases", "cases", identity.CaseRead, asset.Police, []string{"case", "package", "caseevents", "caseevent"}},
 	}},
 	{"input", []page{
-		{"sources", "/sources", "sources", identity.SourceRead, asset.City, nil},
+		{"sources", "/sources", "sources", identity.SourceRead, asset.City, []string{"source", "newsource"}},
 		{"rules", "/rules", "rules", identity.RuleRead, asset.City, nil},
 	}},
 	{"office", []page{

@@ -75,6 +75,7 @@ type City struct {
 	Rules     func(context.Context) (Rules, error)
 	Handover  *Handover // nil: nothing can be handed over
 	Duty      *Duty     // nil: no watch is kept
+	Senders   *Senders  // nil: senders are not registered
 }
 
 // Police is the side of the police.

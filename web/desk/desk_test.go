@@ -26,6 +26,7 @@ import (
 	"citywall/identity/identitydb"
 	"citywall/incident"
 	"citywall/incident/incidentdb"
+	"citywall/ingest/sender"
 	"citywall/internal/fault"
 	"citywall/web/desk"
 	"citywall/web/webtest"
@@ -135,9 +136,24 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 		_, err := d.ListSources(ctx, w)
 		return err
 	},
-	"ListRules": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ListRules(ctx, w); return err },
-	"Live":      func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Live(ctx, w); return err },
-	"Watch":     func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Watch(ctx, w); return err },
+	"ListRules":   func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ListRules(ctx, w); return err },
+	"Live":        func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Live(ctx, w); return err },
+	"ListSenders": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ListSenders(ctx, w); return err },
+	"SourcePage": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.SourcePage(ctx, w, "x")
+		return err
+	},
+	"RegisterSender": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, _, err := d.RegisterSender(ctx, w, sender.Sender{Name: "x", Transport: sender.HTTP})
+		return err
+	},
+	"ChangeSender": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ChangeSender(ctx, w, sender.Sender{Name: "x", Version: 1})
+		return err
+	},
+	"DropSender": func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.DropSender(ctx, w, "x") },
+	"Catalogue":  func(_ context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Catalogue(w); return err },
+	"Watch":      func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Watch(ctx, w); return err },
 	"ListAlarms": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
 		_, err := d.ListAlarms(ctx, w, dutydb.Query{})
 		return err

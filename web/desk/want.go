@@ -136,7 +136,8 @@ type Source struct {
 	Transport string           `json:"transport"` // "syslog-tcp", "http", "folder", …
 	Formats   map[string]int64 `json:"formats"`   // decoder → records
 	State     SourceState      `json:"state"`
-	Records   int64            `json:"records"` // decoded since start
+	Known     bool             `json:"registered"` // on the register of senders, or in the configuration
+	Records   int64            `json:"records"`    // decoded since start
 	Skipped   int64            `json:"skipped"`
 	Damaged   int64            `json:"damaged"`
 	Lost      int64            `json:"lost"`            // refused or dropped before the queue, counted

@@ -99,6 +99,9 @@ func sources() []desk.Source {
 		one("bk01", "hospital", "http", "ecs", 41_090, 0, 900*time.Millisecond, desk.SourceSilent, 71*time.Minute),
 		one("fire-mail", "fire", "folder", "evtx", 12_404, 0, 3*time.Hour, desk.SourceOK, 12*time.Minute),
 	}
+	for i := range out[:6] {
+		out[i].Known = true
+	}
 	out[1].Lost = 118
 	out[2].Clock = &incident.Clock{Offset: -830 * time.Millisecond, Uncertainty: 40 * time.Millisecond, Pairs: 1882}
 	out[0].Clock = &incident.Clock{Offset: 2210 * time.Millisecond, Uncertainty: 310 * time.Millisecond, Pairs: 640}

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -45,7 +46,10 @@ import (
 	"citywall/incident"
 	"citywall/incident/incidentdb"
 	"citywall/incident/incidenttest"
+	"citywall/ingest/sender"
+	"citywall/ingest/senderdb"
 	"citywall/internal/db"
+	"citywall/internal/fault"
 	"citywall/internal/keys"
 	"citywall/internal/text"
 	"citywall/web"
@@ -193,10 +197,34 @@ func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, i
 		Realm: side, Events: events, Findings: findings, Incidents: incidents,
 		Sources: func(context.Context) ([]desk.Source, error) { return sources(), nil },
 		Rules:   func(context.Context) (desk.Rules, error) { return rules(), nil },
+		Senders: s.senders(t, ctx, d),
 		Duty:    &desk.Duty{Store: watch, Policy: duty.DefaultPolicy()},
 		Handover: &desk.Handover{Inbox: inbox, Export: func(ctx context.Context, w io.Writer, env handover.Envelope, c handover.Content) (handover.Manifest, error) {
 			return handover.Export(ctx, w, env, c, own.Sign, recipient)
 		}},
+	}
+}
+
+// senders registers one that delivers and one that does not yet.
+func (s *Site) senders(t testing.TB, ctx context.Context, d *db.DB) *desk.Senders {
+	t.Helper()
+	st, err := senderdb.Open(ctx, d, func() time.Time { return Now })
+	must(t, err)
+	for _, x := range []sender.Sender{
+		{Name: "edge-fw", Kind: "fortigate", Transport: sender.SyslogTLS, Address: netip.MustParsePrefix("10.0.0.1/32"), Agency: "bureau", Silence: 15 * time.Minute, Contact: "林志豪"},
+		{Name: "school-fw", Kind: "zyxel", Transport: sender.SyslogUDP, Address: netip.MustParsePrefix("10.40.0.1/32"), Agency: "education", Silence: 30 * time.Minute},
+	} {
+		_, err := st.Put(ctx, "hsu.admin", x)
+		must(t, err)
+	}
+	return &desk.Senders{
+		Store: st, Changed: func(context.Context) error { return nil },
+		Places: func(_ context.Context, transport string) (sender.Places, error) {
+			if transport == sender.SyslogTLS {
+				return sender.Places{Host: "ADDRESS", Port: "PORT"}, fault.New(fault.Unavailable, "nothing listens for %s", transport)
+			}
+			return sender.Places{Host: "citywall.city.example", Port: "514", URL: "https://citywall.city.example/api/v1/ingest", Folder: "/srv/logs"}, nil
+		},
 	}
 }
 

@@ -107,29 +107,6 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// sender returns what is known of the sender at a.
-func (c Config) sender(a netip.Addr) Sender {
-	a = a.Unmap().WithZone("")
-	best := Sender{Agency: c.Agency, Zone: c.Zone}
-	bits := -1
-	for _, s := range c.Senders {
-		if s.Prefix.Contains(a) && s.Prefix.Bits() > bits {
-			bits = s.Prefix.Bits()
-			best = s
-		}
-	}
-	if best.Name == "" {
-		best.Name = a.String()
-	}
-	if best.Agency == "" {
-		best.Agency = c.Agency
-	}
-	if best.Zone == "" {
-		best.Zone = c.Zone
-	}
-	return best
-}
-
 // tls loads the certificates.
 func (c Config) tls() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)

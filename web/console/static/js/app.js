@@ -10,6 +10,7 @@ import { live } from "./live.js";
 import { link } from "./link.js";
 import { path } from "./path.js";
 import { rows } from "./rows.js";
+import { wait } from "./wait.js";
 
 drawer();
 keys();
@@ -17,6 +18,7 @@ live();
 link();
 path();
 rows();
+wait();
 
 // Only one menu is open at a time, and none after a click elsewhere.
 document.addEventListener("click", (e) => {
