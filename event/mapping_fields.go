@@ -239,6 +239,8 @@ func (v *View) text(f field) *string {
 var takes = map[string]func(string) string{
 	"hash":        hashOf,
 	"principal":   principal,
+	"address":     func(s string) string { a, _ := addressPort(s); return a },
+	"port":        func(s string) string { _, p := addressPort(s); return p },
 	"backslashes": func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
 	"spn_host":    spnHost,
 	"list":        func(s string) string { return strings.Trim(strings.ReplaceAll(s, ";", ", "), ", ") },
@@ -256,6 +258,14 @@ func hashOf(s string) string {
 		}
 	}
 	return ""
+}
+
+// addressPort reads 10.0.0.1:25 and [2001:db8::1]:25, also without the port.
+func addressPort(s string) (address, port string) {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr().String(), strconv.Itoa(int(a.Port()))
+	}
+	return strings.Trim(s, "[]"), ""
 }
 
 // principal reads the Kerberos principal NAME/REALM as NAME@REALM.

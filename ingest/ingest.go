@@ -25,6 +25,7 @@ import (
 	"citywall/ingest/format/defender"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
+	"citywall/ingest/format/exchange"
 	"citywall/ingest/format/iis"
 	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/modsecurity"
@@ -54,6 +55,7 @@ func Formats() []format.Format {
 		clamav.Format(),
 		antivirus.Format(),
 		defender.Format(),
+		exchange.Format(),
 		wazuh.Format(),
 		iis.Format(),
 		nginx.Format(),

@@ -75,7 +75,7 @@ func readSymantec(s string, e *event.Event, src format.Source) error {
 	if err != nil || b[1] > 11 || b[2] < 1 || b[2] > 31 || b[3] > 23 || b[4] > 59 || b[5] > 60 {
 		return fmt.Errorf("symantec: time %q", s[:12])
 	}
-	vals, err := commas(s)
+	vals, err := format.SplitCSV([]byte(s), ',')
 	if err != nil {
 		return err
 	}
@@ -83,27 +83,6 @@ func readSymantec(s string, e *event.Event, src format.Source) error {
 	t := time.Date(1970+int(b[0]), time.Month(b[1]+1), int(b[2]), int(b[3]), int(b[4]), int(b[5]), 0, src.Location())
 	e.Time, e.TimeRaw, e.ZoneAssumed, e.Uncertainty = t.UTC(), s[:12], true, time.Second/2
 	return nil
-}
-
-// commas splits by commas outside of quotes.
-func commas(s string) ([]string, error) {
-	var out []string
-	for start, i, quoted := 0, 0, false; i <= len(s); i++ {
-		switch {
-		case i < len(s) && s[i] == '"':
-			quoted = !quoted
-		case i == len(s) || s[i] == ',' && !quoted:
-			v := s[start:i]
-			if len(v) > 1 && v[0] == '"' && v[len(v)-1] == '"' {
-				v = v[1 : len(v)-1]
-			}
-			if out = append(out, v); len(out) > 256 {
-				return nil, errors.New("symantec: too many columns")
-			}
-			start = i + 1
-		}
-	}
-	return out, nil
 }
 
 func isSophos(s string) bool {

@@ -174,7 +174,7 @@ func (d *decoder) row(l row) error {
 	if d.cols == nil {
 		return d.header(l.text)
 	}
-	vals, err := split(l.text, d.sep)
+	vals, err := format.SplitCSV(l.text, d.sep)
 	var e *event.Event
 	if err == nil {
 		e, err = d.record(vals, l)
@@ -263,48 +263,4 @@ func (d *decoder) time(s string) (time.Time, bool, error) {
 	t, err := time.ParseInLocation(d.m.Layout, s, d.src.Location())
 	zoned := strings.Contains(d.m.Layout, "Z07") || strings.Contains(d.m.Layout, "-07") || strings.Contains(d.m.Layout, "MST")
 	return t.UTC(), !zoned, err
-}
-
-// split reads one row by RFC 4180, whatever the separator; a quote inside an
-// unquoted value is text. The values share one string.
-func split(b []byte, sep byte) ([]string, error) {
-	s, by := string(b), string(rune(sep))
-	out := make([]string, 0, 8)
-	for {
-		if len(out) >= format.MaxFields {
-			return nil, errors.New("too many columns")
-		}
-		if !strings.HasPrefix(s, `"`) {
-			v, rest, more := strings.Cut(s, by)
-			out = append(out, v)
-			if !more {
-				return out, nil
-			}
-			s = rest
-			continue
-		}
-		var v strings.Builder
-		s = s[1:]
-		for {
-			i := strings.IndexByte(s, '"')
-			if i < 0 {
-				return nil, errors.New("a quote without an end")
-			}
-			v.WriteString(s[:i])
-			s = s[i+1:]
-			if !strings.HasPrefix(s, `"`) {
-				break
-			}
-			v.WriteByte('"')
-			s = s[1:]
-		}
-		out = append(out, v.String())
-		if s == "" {
-			return out, nil
-		}
-		if s[0] != sep {
-			return nil, errors.New("text after a closing quote")
-		}
-		s = s[1:]
-	}
 }

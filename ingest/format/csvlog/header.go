@@ -67,7 +67,7 @@ func columns(line []byte) (cols []string, sep byte) {
 			sep = c
 		}
 	}
-	cols, err := split(line, sep)
+	cols, err := format.SplitCSV(line, sep)
 	if err != nil {
 		return nil, sep
 	}
