@@ -13,6 +13,7 @@ package ingest
 import (
 	"bytes"
 	"errors"
+	"sync"
 
 	"citywall/event"
 	"citywall/ingest/format"
@@ -21,8 +22,8 @@ import (
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/csvlog"
-	"citywall/ingest/format/dhcp"
 	"citywall/ingest/format/defender"
+	"citywall/ingest/format/dhcp"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/evtx"
 	"citywall/ingest/format/exchange"
@@ -37,6 +38,7 @@ import (
 	"citywall/ingest/format/openvpn"
 	"citywall/ingest/format/own"
 	"citywall/ingest/format/radius"
+	"citywall/ingest/format/squid"
 	"citywall/ingest/format/syslog"
 	"citywall/ingest/format/wazuh"
 	"citywall/ingest/format/zeek"
@@ -60,6 +62,7 @@ func Formats() []format.Format {
 		iis.Format(),
 		nginx.Format(),
 		apache.Format(),
+		squid.Format(),
 		ncsa.Format(),
 		nameserver.BIND(),
 		nameserver.Unbound(),
@@ -77,6 +80,9 @@ func Formats() []format.Format {
 	}
 }
 
+// formats is the list, made once: it is asked for every live record.
+var formats = sync.OnceValue(Formats)
+
 // minimum is the confidence below which content counts as unknown.
 const minimum = 30
 
@@ -86,7 +92,7 @@ func Recognise(head []byte) (format.Format, bool) {
 	head = format.PlainHead(head)
 	var best format.Format
 	score := minimum - 1
-	for _, f := range Formats() {
+	for _, f := range formats() {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s
 		}
@@ -104,15 +110,35 @@ func ByName(name string) (format.Format, bool) {
 	return format.Format{}, false
 }
 
+// prioritised reports whether a record begins with a syslog priority, <0> to
+// <999>.
+func prioritised(b []byte) bool {
+	i := bytes.IndexByte(b[:min(len(b), 5)], '>')
+	if i < 2 || b[0] != '<' {
+		return false
+	}
+	for _, c := range b[1:i] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+var syslogRecord = sync.OnceValue(func() func([]byte, format.Pos, format.Source) (*event.Event, error) { return syslog.Format().Record })
+
 // errUnknown is what a live record of no known form gets.
 var errUnknown = errors.New("not a record of a known format (syslog, JSON, Zeek JSON, EVE)")
 
 // Record decodes one live record that stands alone, recognised by its content.
 func Record(line []byte, p format.Pos, s format.Source) (*event.Event, error) {
 	line = bytes.TrimRight(line, "\r\n\x00")
+	if prioritised(line) { // most of what arrives: only syslog begins so, and nobody else need look
+		return syslogRecord()(line, p, s)
+	}
 	var best format.Format
 	score := minimum - 1
-	for _, f := range Formats() {
+	for _, f := range formats() {
 		if f.Record == nil {
 			continue
 		}

@@ -66,6 +66,10 @@ func TestRouting(t *testing.T) {
 		{"product: qnap, category: file", `Accessedresources|endswith: .docx`, `{"_product":"qnap","_service":"connection","Accessed resources":"a.docx"}`, `{"_product":"qnap","_service":"system","Accessed resources":"a.docx"}`},
 		{"product: cisco, service: asa", `event: vpn-ok`, `{"_product":"cisco","_category":"firewall","_service":"asa","event":"vpn-ok"}`, `{"_product":"cisco","_category":"firewall","_service":"ios","event":"vpn-ok"}`},
 		{"product: cisco, category: firewall", `dst_port: 22`, `{"_product":"cisco","_category":"firewall","_service":"ftd","message_id":"430003","DstPort":"22"}`, `{"_product":"cisco","_category":"firewall","_service":"ftd","message_id":"430001","DstPort":"22"}`},
+		{"category: firewall", `dst_port: 22`, `{"_product":"checkpoint","_category":"firewall","_service":"vpn-1 & firewall-1","service":"22"}`, `{"_product":"checkpoint","_category":"firewall","_service":"smartconsole","service":"22"}`},
+		{"category: firewall", `src_ip|cidr: 10.0.0.0/8`, `{"_product":"juniper","_category":"firewall","_service":"srx","source-address":"10.0.0.5"}`, `{"_product":"juniper","_category":"firewall","_service":"junos","source-address":"10.0.0.5"}`},
+		{"category: firewall", `username: wang`, `{"_product":"zyxel","_category":"firewall","_service":"traffic log","user":"wang"}`, `{"_product":"zyxel","_category":"firewall","_service":"user","user":"wang"}`},
+		{"product: mikrotik, service: system", `event: login-failed`, `{"_product":"mikrotik","_category":"firewall","_service":"system","event":"login-failed"}`, `{"_product":"mikrotik","_category":"firewall","_service":"firewall","event":"login-failed"}`},
 		{"product: aws, service: cloudtrail", `eventName: X`, `{"_product":"aws","_service":"cloudtrail","eventName":"X"}`, `{"_product":"aws","_service":"other","eventName":"X"}`},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, c.detection))

@@ -19,7 +19,9 @@ func Pairs(s string, f *event.Fields) error { return PairsBy(" ", s, f) }
 func PairsBy(sep, s string, f *event.Fields) error {
 	b := NewBody(f, strings.Count(s, "="))
 	for n := 0; ; n++ {
-		s = strings.TrimLeft(s, sep+" ")
+		for s != "" && (s[0] == ' ' || s[0] == sep[0]) {
+			s = s[1:]
+		}
 		if s == "" {
 			return nil
 		}
@@ -27,7 +29,7 @@ func PairsBy(sep, s string, f *event.Fields) error {
 			return errors.New("too many pairs")
 		}
 		key, rest, ok := strings.Cut(s, "=")
-		if !ok || key == "" || strings.ContainsAny(key, " \"") {
+		if !ok || key == "" || !word(key) {
 			return fmt.Errorf("want key=value at %q", s[:min(len(s), 40)])
 		}
 		if !strings.HasPrefix(rest, `"`) {
@@ -36,7 +38,7 @@ func PairsBy(sep, s string, f *event.Fields) error {
 			s = r
 			continue
 		}
-		if i := strings.IndexAny(rest[1:], `"\\`) + 1; i > 0 && rest[i] == '"' { // nothing escaped
+		if i := strings.IndexByte(rest[1:], '"') + 1; i > 0 && strings.IndexByte(rest[1:i], '\\') < 0 { // nothing escaped
 			b.Add(key, rest[1:i])
 			s = rest[i+1:]
 			continue
@@ -56,4 +58,14 @@ func PairsBy(sep, s string, f *event.Fields) error {
 		b.Add(key, v.String())
 		s = rest[i+1:]
 	}
+}
+
+// word reports whether a key holds neither a space nor a quote.
+func word(key string) bool {
+	for i := range len(key) {
+		if key[i] == ' ' || key[i] == '"' {
+			return false
+		}
+	}
+	return true
 }

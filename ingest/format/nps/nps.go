@@ -198,7 +198,7 @@ func readXML(rec []byte, b *format.Body) (at string, err error) {
 	depth := 0
 	for {
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

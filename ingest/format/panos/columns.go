@@ -3,7 +3,10 @@
 
 package panos
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Columns of each type of log, by the names that the vendor's "Syslog Field
 // Descriptions" give them (PAN-OS 8.1 to 11.2). New versions only append, so an
@@ -71,28 +74,36 @@ const (
 type kind struct {
 	service string
 	cols    []string
+	clock   int // the column of clockName, -1 without one
+}
+
+const clockName = "high_res_timestamp"
+
+func columns(service, names string) kind {
+	cols := strings.Fields(names)
+	return kind{service, cols, slices.Index(cols, clockName)}
 }
 
 // kinds by the text of the type column. Types without an entry keep their
 // columns by number.
 var kinds = map[string]kind{
-	"TRAFFIC":        {"traffic", strings.Fields(traffic)},
-	"THREAT":         {"threat", strings.Fields(threat)},
-	"GLOBALPROTECT":  {"globalprotect", strings.Fields(globalProtect)},
-	"SYSTEM":         {"system", strings.Fields(system)},
-	"CONFIG":         {"config", strings.Fields(config)},
-	"USERID":         {"userid", strings.Fields(userID)},
-	"HIPMATCH":       {"hip", strings.Fields(hip)},
-	"HIP-MATCH":      {"hip", strings.Fields(hip)},
-	"AUTHENTICATION": {"auth", strings.Fields(authentication)},
-	"DECRYPTION":     {"decryption", strings.Fields(decryption)},
-	"IPTAG":          {"iptag", strings.Fields(head)},
-	"CORRELATION":    {"correlation", strings.Fields(head)},
-	"GTP":            {"gtp", strings.Fields(head)},
-	"SCTP":           {"sctp", strings.Fields(head)},
-	"START":          {"tunnel", strings.Fields(head)}, // tunnel inspection has no type of its own
-	"END":            {"tunnel", strings.Fields(head)},
-	"AUDIT":          {"audit", strings.Fields(head)},
+	"TRAFFIC":        columns("traffic", traffic),
+	"THREAT":         columns("threat", threat),
+	"GLOBALPROTECT":  columns("globalprotect", globalProtect),
+	"SYSTEM":         columns("system", system),
+	"CONFIG":         columns("config", config),
+	"USERID":         columns("userid", userID),
+	"HIPMATCH":       columns("hip", hip),
+	"HIP-MATCH":      columns("hip", hip),
+	"AUTHENTICATION": columns("auth", authentication),
+	"DECRYPTION":     columns("decryption", decryption),
+	"IPTAG":          columns("iptag", head),
+	"CORRELATION":    columns("correlation", head),
+	"GTP":            columns("gtp", head),
+	"SCTP":           columns("sctp", head),
+	"START":          columns("tunnel", head), // tunnel inspection has no type of its own
+	"END":            columns("tunnel", head),
+	"AUDIT":          columns("audit", head),
 }
 
 var configWithChanges = strings.Fields(configBefore)

@@ -78,7 +78,10 @@ func read(msg string, e *event.Event, _ format.Pos, src format.Source) error {
 		}
 	}
 	b := format.NewBody(&e.Fields, filled)
-	hi, clock, shift := "", slices.Index(names, "high_res_timestamp"), 0
+	hi, clock, shift := "", k.clock, 0
+	if len(names) != len(k.cols) {
+		clock = slices.Index(names, clockName)
+	}
 	for i, c := range cols {
 		if i == clock && !isTime(c) {
 			// Releases differ by a column or two before it; it can be told by its form.
@@ -151,6 +154,11 @@ func split(s string, out []string) ([]string, error) {
 	for {
 		if len(out) >= format.MaxFields {
 			return nil, errors.New("PAN-OS: too many columns")
+		}
+		if s != "" && s[0] == ',' { // half of the columns are empty
+			out = append(out, "")
+			s = s[1:]
+			continue
 		}
 		if !strings.HasPrefix(s, `"`) {
 			v, rest, more := strings.Cut(s, ",")
