@@ -27,64 +27,56 @@ func (s *Store) Append(ctx context.Context, b eventstore.Batch) error {
 			return fault.New(fault.Invalid, "append: event %d of the batch has no realm", i)
 		}
 	}
+	if err := s.opt.Room(); err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.w == nil {
-		return fault.New(fault.Unavailable, "append: the event store is closed")
-	}
-	if s.stale {
-		if err := s.readTables(ctx); err != nil {
-			return storeFault("append", err)
-		}
+	if err := s.ready(ctx, "append"); err != nil {
+		return err
 	}
 	if err := s.prune(ctx); err != nil {
-		return storeFault("append", err)
+		return s.fault("append", err)
 	}
-	if _, err := s.w.ExecContext(context.WithoutCancel(ctx), "BEGIN"); err != nil {
-		return storeFault("append: begin", err)
+	var m made
+	if err := s.transact(ctx, "append", func() (err error) { m, err = s.appendTx(ctx, b); return err }); err != nil {
+		return err
 	}
-	made, err := s.appendTx(ctx, b)
-	if err == nil {
-		// Not given up half way, so that the answer says what happened.
-		_, err = s.w.ExecContext(context.WithoutCancel(ctx), "COMMIT")
-	}
-	if err != nil {
-		// Whether a failed commit took place is not known; the tables are read
-		// again, and the sender repeats the batch. The rollback must run even
-		// when ctx is over; a commit that failed leaves none to do.
-		s.stale = true
-		_, rerr := s.w.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-		var d *duckdb.Error
-		if errors.As(rerr, &d) && d.Type == duckdb.ErrorTypeTransaction {
-			rerr = nil
-		}
-		return storeFault("append", errors.Join(err, rerr))
-	}
-	for _, t := range made.tables {
-		s.tables[t.name] = t.day
+	if m.again {
+		return nil
 	}
 	s.nameMu.Lock()
-	s.names.add(made.names)
+	s.names.add(m.names)
 	s.nameMu.Unlock()
+	s.at.seq, s.at.events, s.at.at, s.at.hot = s.at.seq+1, s.at.events+m.events, m.at, s.at.hot+m.events
+	for _, t := range m.tables {
+		s.at.span(s.tables[t])
+	}
+	s.writeMark()
 	return nil
 }
 
 // made is what a transaction adds to what the store keeps in memory.
 type made struct {
-	tables []table
+	again  bool // the batch was committed before: nothing was done
+	events int64
+	at     time.Time
 	names  []string
+	tables []string // new ones
 }
 
 func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) {
-	var m made
+	m := made{at: s.opt.Now().UTC().Truncate(time.Microsecond)}
 	if b.MsgID != "" {
 		r, err := s.w.ExecContext(
-			ctx, `INSERT INTO applied VALUES ($1, $2) ON CONFLICT DO NOTHING`, eventstore.Valid(b.MsgID), s.opt.Now().UTC(),
+			ctx, `INSERT INTO applied VALUES ($1, $2) ON CONFLICT DO NOTHING`, eventstore.Valid(b.MsgID), m.at,
 		)
 		if err != nil {
 			return m, fmt.Errorf("remember batch: %w", err)
 		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
+		n, err := r.RowsAffected()
+		if err != nil || n == 0 {
+			m.again = true
 			return m, err
 		}
 	}
@@ -92,10 +84,10 @@ func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) 
 	if err != nil {
 		return m, err
 	}
-	byTable := map[string][]placed{}
+	byTable, days := map[string][]placed{}, map[string]time.Time{}
 	for _, p := range fresh {
-		t := s.tableFor(p.when, byTable)
-		byTable[t] = append(byTable[t], p)
+		t, day := s.tableFor(p.when, byTable)
+		byTable[t], days[t] = append(byTable[t], p), day
 	}
 	names := make([]string, 0, len(byTable))
 	for t := range byTable {
@@ -104,18 +96,18 @@ func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) 
 	sort.Strings(names)
 	for _, t := range names {
 		if _, ok := s.tables[t]; !ok {
-			n := table{t, dayOf(byTable[t][0].when)}
-			m.tables = append(m.tables, n)
-			if _, err := s.w.ExecContext(ctx, createTable(t)); err != nil {
-				return m, fmt.Errorf("create %s: %w", t, err)
+			if err := s.makeTable(ctx, t, days[t]); err != nil {
+				return m, err
 			}
-			if _, err := s.w.ExecContext(ctx, `INSERT INTO hot VALUES ($1, $2)`, n.name, n.day); err != nil {
-				return m, fmt.Errorf("show %s: %w", t, err)
-			}
+			m.tables = append(m.tables, t)
 		}
 		if err := s.fill(ctx, t, byTable[t], b.Case); err != nil {
 			return m, fmt.Errorf("fill %s: %w", t, err)
 		}
+	}
+	m.events = int64(len(fresh))
+	if _, err := s.w.ExecContext(ctx, `UPDATE progress SET seq = seq + 1, events = events + $1, committed = $2`, m.events, m.at); err != nil {
+		return m, fmt.Errorf("count the batch: %w", err)
 	}
 	m.names, err = s.newNames(ctx, fresh)
 	return m, err
@@ -150,45 +142,4 @@ func (s *Store) fill(ctx context.Context, table string, events []placed, caseID 
 type placed struct {
 	e    *event.Event
 	when time.Time
-}
-
-// tableFor returns the table of a time: its day's, or the common one when
-// there are already too many. Times come from records and may be anything; a
-// table each would let a sender grow the catalogue without end.
-func (s *Store) tableFor(when time.Time, making map[string][]placed) string {
-	t := tableOf(when)
-	if _, ok := s.tables[t]; ok || making[t] != nil {
-		return t
-	}
-	n := len(s.tables)
-	for m := range making {
-		if _, ok := s.tables[m]; !ok {
-			n++
-		}
-	}
-	if n > s.opt.MaxDays { // otherTable is one of them
-		return otherTable
-	}
-	return t
-}
-
-func (s *Store) readTables(ctx context.Context) error {
-	list, err := hotTables(ctx, s.w)
-	if err != nil {
-		return err
-	}
-	s.tables = make(map[string]time.Time, len(list))
-	for _, t := range list {
-		s.tables[t.name] = t.day
-	}
-	s.stale = false
-	return nil
-}
-
-func (s *Store) tableList() []table {
-	out := make([]table, 0, len(s.tables))
-	for name, day := range s.tables {
-		out = append(out, table{name, day})
-	}
-	return out
 }

@@ -31,20 +31,30 @@ const (
 // throughout, events that arrive meanwhile not among them.
 func (s *Store) Each(ctx context.Context, sc identity.Scope, q eventstore.Query, f func(*event.Event) error) error {
 	if _, err := s.where(sc, q); err != nil {
-		return storeFault("each", err)
+		return s.fault("each", err)
 	}
-	r, err := s.snapshot(ctx)
-	if err != nil {
-		return storeFault("each", err)
+	for try := 0; ; try++ {
+		r, err := s.snapshot(ctx)
+		if err != nil {
+			return s.fault("each", err)
+		}
+		passed := false
+		w := walk{s: s, r: r, sc: sc, q: q, f: func(e *event.Event) error { passed = true; return f(e) }}
+		err = w.slice(ctx, q.From.UTC().Truncate(time.Microsecond), q.To.UTC().Add(999).Truncate(time.Microsecond))
+		if err == nil {
+			err = w.partial()
+		}
+		r.end(ctx)
+		var stop *stopped
+		if errors.As(err, &stop) {
+			return stop.err // of f, as it was
+		}
+		// What was passed on cannot be taken back, so only a walk that had not
+		// begun is begun again. The next one will do without the file.
+		if err == nil || !s.suspect(err, r.files) || passed || try > 0 || ctx.Err() != nil {
+			return s.fault("each", err)
+		}
 	}
-	defer r.end(ctx)
-	w := walk{s: s, r: r, sc: sc, q: q, f: f}
-	err = w.slice(ctx, q.From.UTC().Truncate(time.Microsecond), q.To.UTC().Add(999).Truncate(time.Microsecond))
-	var stop *stopped
-	if errors.As(err, &stop) {
-		return stop.err // of f, as it was
-	}
-	return storeFault("each", err)
 }
 
 // stopped carries an error of the caller's function past our own wrapping.
@@ -58,6 +68,14 @@ type walk struct {
 	sc identity.Scope
 	q  eventstore.Query
 	f  func(*event.Event) error
+}
+
+func (w *walk) partial() error {
+	c, err := w.s.where(w.sc, w.q)
+	if err != nil {
+		return err
+	}
+	return w.r.partial(c)
 }
 
 // part is a stretch of time and what lies in it.
@@ -119,7 +137,7 @@ func (w *walk) count(ctx context.Context, from, to time.Time) ([]part, error) {
 	rows, err := w.r.conn.QueryContext(
 		ctx, fmt.Sprintf(
 			`SELECT (epoch_us(ts) - epoch_us(%s::TIMESTAMP)) // %s AS n, count(*), sum("size")::BIGINT FROM (%s) GROUP BY 1 ORDER BY 1`,
-			c.b.Arg(from), c.b.Arg(width), union(w.r.tables, `ts, "size"`, c),
+			c.b.Arg(from), c.b.Arg(width), w.r.union(`ts, "size"`, c),
 		), c.b.Args...,
 	)
 	if err != nil {
@@ -189,7 +207,7 @@ func (w *walk) crowd(ctx context.Context, p part) error {
 // pass hands the events of one statement to f and returns the last key.
 func (w *walk) pass(ctx context.Context, c *where, limit string) (*key, error) {
 	rows, err := w.r.conn.QueryContext(
-		ctx, union(w.r.tables, eventColumns, c)+" ORDER BY "+orderBy(w.q.Sort)+limit, c.b.Args...,
+		ctx, w.r.union(eventColumns, c)+" ORDER BY "+orderBy(w.q.Sort)+limit, c.b.Args...,
 	)
 	if err != nil {
 		return nil, err

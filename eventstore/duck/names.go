@@ -7,10 +7,16 @@ package duck
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"citywall/internal/durable"
 )
 
 // Names of native fields come from records. Beyond these bounds a name is no
@@ -78,6 +84,39 @@ func (s *Store) newNames(ctx context.Context, events []placed) ([]string, error)
 	return out, nil
 }
 
+// namesFile has the book again, for a store whose hot file was lost: reading
+// the names out of sealed days would take hours.
+const namesFile = "names.json"
+
+func (s *Store) writeNamesFile() error {
+	s.nameMu.RLock()
+	all := make([]string, 0, len(s.names.known))
+	for n := range s.names.known {
+		all = append(all, n)
+	}
+	s.nameMu.RUnlock()
+	slices.Sort(all)
+	b, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	return durable.Replace(s.path(namesFile), 0o600, append(b, '\n'))
+}
+
+func (s *Store) readNamesFile() (all []string, err error) {
+	b, err := os.ReadFile(s.path(namesFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", namesFile, err)
+	}
+	return all, nil
+}
+
 func (s *Store) readNames(ctx context.Context) error {
 	rows, err := s.w.QueryContext(ctx, `SELECT name FROM names ORDER BY rowid`)
 	if err != nil {
@@ -92,6 +131,8 @@ func (s *Store) readNames(ctx context.Context) error {
 		}
 		list = append(list, n)
 	}
+	s.nameMu.Lock()
 	s.names.add(list)
+	s.nameMu.Unlock()
 	return rows.Err()
 }

@@ -8,6 +8,7 @@ package duck
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,32 +36,36 @@ func (s *Store) Search(ctx context.Context, sc identity.Scope, q eventstore.Quer
 		q.Limit = defaultLimit
 	}
 	if _, err := s.where(sc, q); err != nil { // before anything else is done
-		return eventstore.Page{}, storeFault("search", err)
+		return eventstore.Page{}, s.fault("search", err)
 	}
 	var after *key
 	if q.After != "" {
 		k, err := s.readCursor(q.After, sc, q)
 		if err != nil {
-			return eventstore.Page{}, storeFault("search", err)
+			return eventstore.Page{}, s.fault("search", err)
 		}
 		after = &k
 	}
-	r, err := s.question(ctx)
-	if err != nil {
-		return eventstore.Page{}, storeFault("search", err)
-	}
-	defer r.end(ctx)
-	keys, err := s.page(ctx, r, sc, q, after, q.Limit+1)
-	if err != nil {
-		return eventstore.Page{}, storeFault("search", err)
-	}
 	var p eventstore.Page
-	if len(keys) > q.Limit {
-		keys = keys[:q.Limit]
-		p.Next = s.writeCursor(keys[q.Limit-1], sc, q)
-	}
-	p.Events, err = r.events(ctx, s.scoped(sc), keys)
-	return p, storeFault("search", err)
+	err := s.ask(ctx, "search", func(r *snapshot) error {
+		p = eventstore.Page{}
+		keys, err := s.page(ctx, r, sc, q, after, q.Limit+1)
+		if err != nil {
+			return err
+		}
+		if len(keys) > q.Limit {
+			keys = keys[:q.Limit]
+			p.Next = s.writeCursor(keys[q.Limit-1], sc, q)
+		}
+		w, err := s.where(sc, q)
+		if err != nil {
+			return err
+		}
+		p.Incomplete = r.incomplete(w)
+		p.Events, err = r.events(ctx, s.scoped(sc), keys)
+		return err
+	})
+	return p, err
 }
 
 // A page needs a hundred events of a day that may have hundreds of millions. So
@@ -99,7 +104,7 @@ func (s *Store) page(ctx context.Context, r *snapshot, sc identity.Scope, q even
 		if after != nil {
 			w.add(beyond(&w.b, q.Sort, *after))
 		}
-		keys, err := r.keys(ctx, w, q.Sort, n-len(out))
+		keys, err := r.keys(ctx, r.union("ts, ns, id", w), w, q.Sort, n-len(out))
 		if err != nil {
 			return nil, err
 		}
@@ -120,11 +125,11 @@ type key struct {
 	id event.ID
 }
 
-// keys returns the first n keys. Only these few columns are read for the rows
+// keys returns the first n keys of what the union from selects. Only these few columns are read for the rows
 // that are not on the page.
-func (r *snapshot) keys(ctx context.Context, w *where, sort eventstore.Sort, n int) ([]key, error) {
+func (r *snapshot) keys(ctx context.Context, from string, w *where, sort eventstore.Sort, n int) ([]key, error) {
 	rows, err := r.conn.QueryContext(
-		ctx, union(r.tables, "ts, ns, id", w)+" ORDER BY "+orderBy(sort)+" LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
+		ctx, from+" ORDER BY "+orderBy(sort)+" LIMIT "+w.b.Arg(int64(n)), w.b.Args...,
 	)
 	if err != nil {
 		return nil, err
@@ -180,7 +185,7 @@ func (r *snapshot) events(ctx context.Context, w *where, keys []key) ([]*event.E
 	}
 	w.between(from, to.Add(time.Microsecond))
 	w.add("id IN " + idList(&w.b, ids))
-	rows, err := r.conn.QueryContext(ctx, union(r.tables, eventColumns, w), w.b.Args...)
+	rows, err := r.conn.QueryContext(ctx, r.union(eventColumns, w), w.b.Args...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,29 +210,45 @@ func (r *snapshot) events(ctx context.Context, w *where, keys []key) ([]*event.E
 	return out, nil
 }
 
-// Get implements eventstore.Store. It knows no time and so looks through all
-// ids of the store.
+// Get implements eventstore.Store. It knows no time, so it looks through the
+// ids of the hot tables and then of the sealed files, newest first, some at a
+// time: what people ask for is mostly new.
 func (s *Store) Get(ctx context.Context, sc identity.Scope, id event.ID) (*event.Event, error) {
-	w := s.scoped(sc)
-	w.add("id = " + w.b.Arg(id.String()) + "::UUID")
-	r, err := s.question(ctx)
-	if err != nil {
-		return nil, storeFault("get event", err)
-	}
-	defer r.end(ctx)
-	keys, err := r.keys(ctx, w, eventstore.Oldest, 1)
-	if err != nil {
-		return nil, storeFault("get event", err)
-	}
-	if len(keys) == 0 {
-		return nil, fault.New(fault.NotFound, "event %s: not found", id)
-	}
-	es, err := r.events(ctx, s.scoped(sc), keys)
-	if err != nil {
-		return nil, storeFault("get event", err)
-	}
-	return es[0], nil
+	var e *event.Event
+	err := s.ask(ctx, "get event", func(r *snapshot) error {
+		files := slices.Clone(r.files)
+		slices.SortFunc(files, func(a, b file) int { return b.last.Compare(a.last) })
+		tables := r.tables
+		for n := 0; ; n = getFiles {
+			some := files[:min(n, len(files))]
+			files = files[len(some):]
+			w := s.scoped(sc)
+			w.add("id = " + w.b.Arg(id.String()) + "::UUID")
+			keys, err := r.keys(ctx, s.union(tables, some, "ts, ns, id", w), w, eventstore.Oldest, 1)
+			if err != nil {
+				return err
+			}
+			if len(keys) > 0 {
+				es, err := r.events(ctx, s.scoped(sc), keys)
+				if err == nil {
+					e = es[0]
+				}
+				return err
+			}
+			if tables = nil; len(files) == 0 {
+				break
+			}
+		}
+		if i := r.incomplete(s.scoped(sc)); i != nil {
+			return fault.New(fault.Unavailable, "event %s may lie in a sealed file that cannot be read: %w", id, i)
+		}
+		return fault.New(fault.NotFound, "event %s: not found", id)
+	})
+	return e, err
 }
+
+// getFiles is how many sealed files are looked through at once for an id.
+const getFiles = 16
 
 // where is a condition under construction; all parts must hold.
 type where struct {

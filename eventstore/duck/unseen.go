@@ -57,13 +57,16 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 	}
 	known := map[identityKey]bool{}
 	if len(timed) > 0 {
-		w, tables := lookup(b.Case, timed), s.tableList()
-		ps := pieces(times)
+		w, ps := lookup(b.Case, timed), pieces(times)
 		w.add("timed AND (" + inPieces(&w.b, ps) + ")")
-		tables = slices.DeleteFunc(tables, func(t table) bool {
+		tables := slices.DeleteFunc(s.tableList(), func(t table) bool {
 			return !slices.ContainsFunc(ps, func(p piece) bool { return t.holds(p.from, p.to.Add(1)) })
 		})
-		if err := s.findKnown(ctx, known, tables, w); err != nil {
+		files, _ := s.whole(s.files)
+		files = slices.DeleteFunc(slices.Clone(files), func(f file) bool {
+			return !slices.ContainsFunc(ps, func(p piece) bool { return f.holds(p.from, p.to.Add(1)) })
+		})
+		if err := s.findKnown(ctx, known, tables, files, w); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +75,9 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 		// when it comes again: look everywhere.
 		w := lookup(b.Case, untimed)
 		w.add("NOT timed")
-		if err := s.findKnown(ctx, known, s.tableList(), w); err != nil {
+		files, _ := s.whole(s.files)
+		files = slices.DeleteFunc(slices.Clone(files), func(f file) bool { return f.untimed == 0 })
+		if err := s.findKnown(ctx, known, s.tableList(), files, w); err != nil {
 			return nil, err
 		}
 	}
@@ -89,12 +94,13 @@ func lookup(caseID string, ids []string) *where {
 	return w
 }
 
-func (s *Store) findKnown(ctx context.Context, known map[identityKey]bool, tables []table, w *where) error {
-	if len(tables) == 0 {
+func (s *Store) findKnown(ctx context.Context, known map[identityKey]bool, tables []table, files []file, w *where) error {
+	if len(tables)+len(files) == 0 {
 		return nil
 	}
-	rows, err := s.w.QueryContext(ctx, union(tables, "realm, id", w), w.b.Args...)
+	rows, err := s.w.QueryContext(ctx, s.union(tables, files, "realm, id", w), w.b.Args...)
 	if err != nil {
+		s.suspect(err, files) // so that the next try goes without it
 		return fmt.Errorf("look for known events: %w", err)
 	}
 	defer rows.Close()

@@ -25,12 +25,11 @@ type Kind string
 const (
 	CommitsLost  Kind = "commits_lost"  // n, batches, from, to: committed, and not in the store that was opened
 	WALDamaged   Kind = "wal_damaged"   // aside: the log of the hot file was damaged and read up to there
-	HotLost      Kind = "hot_lost"      // n, from, to, aside: the hot file is gone or cannot be opened
-	HotDamaged   Kind = "hot_damaged"   // n, of, day: events of a hot day that cannot be read
+	HotLost      Kind = "hot_lost"      // n, of, from, to, aside: the hot file is gone or damaged
 	FileStray    Kind = "file_stray"    // aside: a file of sealed events that no list names
 	FileMissing  Kind = "file_missing"  // n, day: a sealed file is gone
 	FileDamaged  Kind = "file_damaged"  // n, day: a sealed file is not what was sealed
-	FileUnread   Kind = "file_unread"   // why: a file met while the list was rebuilt is no sealed file
+	FileUnread   Kind = "file_unread"   // why, aside: a file met while the list was rebuilt is no sealed file
 	Rebuilt      Kind = "rebuilt"       // n, files: the list of sealed files was made again from the folders
 	QueueLost    Kind = "queue_lost"    // packs, n, from, to: accepted from senders, and gone from the queue
 	QueueDamaged Kind = "queue_damaged" // aside: the queue's files cannot be opened
@@ -41,7 +40,7 @@ const (
 // Kinds lists all of them.
 func Kinds() []Kind {
 	return []Kind{
-		CommitsLost, WALDamaged, HotLost, HotDamaged, FileStray, FileMissing, FileDamaged, FileUnread, Rebuilt,
+		CommitsLost, WALDamaged, HotLost, FileStray, FileMissing, FileDamaged, FileUnread, Rebuilt,
 		QueueLost, QueueDamaged, ClockBack, ClockAhead,
 	}
 }
@@ -80,7 +79,7 @@ func (m Mishap) Text(l text.Lang) string {
 // Loss reports whether something that was acknowledged is gone.
 func (m Mishap) Loss() bool {
 	switch m.Kind {
-	case CommitsLost, HotLost, HotDamaged, FileMissing, FileDamaged, QueueLost:
+	case CommitsLost, HotLost, FileMissing, FileDamaged, QueueLost:
 		return true
 	}
 	return false
