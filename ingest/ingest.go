@@ -17,6 +17,7 @@ import (
 
 	"citywall/event"
 	"citywall/ingest/format"
+	"citywall/ingest/format/amavis"
 	"citywall/ingest/format/antivirus"
 	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
@@ -38,6 +39,7 @@ import (
 	"citywall/ingest/format/openvpn"
 	"citywall/ingest/format/own"
 	"citywall/ingest/format/radius"
+	"citywall/ingest/format/rspamd"
 	"citywall/ingest/format/squid"
 	"citywall/ingest/format/syslog"
 	"citywall/ingest/format/wazuh"
@@ -58,6 +60,8 @@ func Formats() []format.Format {
 		antivirus.Format(),
 		defender.Format(),
 		exchange.Format(),
+		rspamd.Format(),
+		amavis.Format(),
 		wazuh.Format(),
 		iis.Format(),
 		nginx.Format(),

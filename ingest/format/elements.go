@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"citywall/event"
 )
 
 // errElement is what an element beyond the limit ends the reading with.
@@ -109,4 +111,33 @@ func (l *elementReader) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	l.n += int64(n)
 	return n, err
+}
+
+// Elements decodes the elements of an array in one large document, as
+// EachElement finds them. A document that breaks off is one damage; what came
+// before counts.
+func Elements(ctx context.Context, r io.Reader, key string, record func(text []byte, p Pos) (*event.Event, error), emit Emit) (Stats, error) {
+	var st Stats
+	var stop error
+	err := EachElement(ctx, r, key, func(text []byte, p Pos) error {
+		e, err := record(text, p)
+		if err != nil {
+			st.Damaged++
+			st.Note("element at byte %d: %v", p.Offset, err)
+			return nil
+		}
+		st.Saw(e)
+		stop = emit(e)
+		return stop
+	})
+	switch {
+	case stop != nil:
+		return st, stop
+	case ctx.Err() != nil:
+		return st, ctx.Err()
+	case err != nil:
+		st.Damaged++
+		st.Note("the document breaks off: %v", err)
+	}
+	return st, nil
 }

@@ -82,37 +82,7 @@ func decode(ctx context.Context, r io.Reader, src format.Source, emit format.Emi
 	if !isAnswer(head[:n]) {
 		return format.Lines(record)(ctx, all, src, emit)
 	}
-	var st format.Stats
-	err = format.EachElement(ctx, all, "value", func(text []byte, p format.Pos) error {
-		e, err := alert(text, p, src)
-		if err != nil {
-			st.Damaged++
-			st.Note("element at byte %d: %v", p.Offset, err)
-			return nil
-		}
-		st.Saw(e)
-		return emitted{emit(e)}.orNil()
-	})
-	var stop emitted
-	if errors.As(err, &stop) {
-		return st, stop.error
-	}
-	if err != nil && ctx.Err() == nil {
-		st.Damaged++
-		st.Note("the document breaks off: %v", err)
-		return st, nil
-	}
-	return st, err
-}
-
-// emitted tells an error of emit from one of the document.
-type emitted struct{ error }
-
-func (e emitted) orNil() error {
-	if e.error == nil {
-		return nil
-	}
-	return e
+	return format.Elements(ctx, all, "value", func(text []byte, p format.Pos) (*event.Event, error) { return alert(text, p, src) }, emit)
 }
 
 func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {

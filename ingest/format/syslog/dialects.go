@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"citywall/ingest/format"
+	"citywall/ingest/format/amavis"
 	"citywall/ingest/format/antivirus"
 	"citywall/ingest/format/apache"
 	"citywall/ingest/format/auditd"
@@ -31,6 +32,7 @@ import (
 	"citywall/ingest/format/postfix"
 	"citywall/ingest/format/qnap"
 	"citywall/ingest/format/radius"
+	"citywall/ingest/format/rspamd"
 	"citywall/ingest/format/strongswan"
 	"citywall/ingest/format/synology"
 	"citywall/ingest/format/wazuh"
@@ -45,6 +47,8 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		juniper.Dialect(),
 		authlog.Dialect(),
 		postfix.Dialect(),
+		rspamd.Dialect(),
+		amavis.Dialect(),
 		clamav.Dialect(),
 		antivirus.SEPM(),
 		antivirus.ESET(),
