@@ -227,7 +227,7 @@ func keyed(s string, b *format.Body) error {
 				break
 			}
 			i += j + 2
-			if k := strings.Index(rest[i:], ": "); k > 0 && keyLike(rest[i:i+k]) {
+			if k := strings.Index(rest[i:min(i+maxKey+2, len(rest))], ": "); k > 0 && keyLike(rest[i:i+k]) {
 				v, s = rest[:i-2], rest[i:]
 				break
 			}
@@ -237,11 +237,14 @@ func keyed(s string, b *format.Body) error {
 	return nil
 }
 
+// maxKey bounds a key, and with it how far one is sought.
+const maxKey = 48
+
 func keyLike(s string) bool {
 	if s == "Prefilter Policy" { // the only key with a space
 		return true
 	}
-	if s == "" || len(s) > 48 {
+	if s == "" || len(s) > maxKey {
 		return false
 	}
 	for i := range len(s) {

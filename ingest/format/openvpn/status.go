@@ -110,7 +110,7 @@ func (d *status) line(l format.Line) {
 // route remembers the address of a client: "10.8.0.6,lin,203.0.113.60:51000,…". A
 // network behind the client (with a "/" or a "C") is none.
 func (d *status) route(c []string) {
-	if !strings.ContainsAny(c[0], "/C") {
+	if len(d.routes) < maxClients && !strings.ContainsAny(c[0], "/C") {
 		d.routes[c[1]+"\x00"+c[2]] = c[0]
 	}
 }

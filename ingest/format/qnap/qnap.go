@@ -42,7 +42,10 @@ func read(msg string, e *event.Event, _ format.Pos, _ format.Source) error {
 	if kind == "conn" {
 		e.Service = "connection"
 	}
-	for s != "" {
+	for n := 0; s != ""; n++ {
+		if n > 2*len(next) { // a record has each key once
+			return errors.New("QNAP: too many keys")
+		}
 		key, rest, ok := strings.Cut(s, ": ")
 		if !ok || key == "" || len(key) > 32 {
 			return fmt.Errorf("QNAP: want key: value at %q", s[:min(len(s), 40)])

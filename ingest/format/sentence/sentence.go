@@ -98,7 +98,7 @@ func (p *pattern) read(s string, vals *[maxPieces]string) bool {
 				return false
 			}
 			k := from + j
-			for k > 0 && s[k-1] == ' ' && strings.HasPrefix(first, " ") {
+			for next != " " && k > 0 && s[k-1] == ' ' && strings.HasPrefix(first, " ") {
 				k--
 			}
 			if _, ok := cutText(s[k:], first); ok {
