@@ -23,6 +23,7 @@ import (
 	"citywall/ingest/format/auditd"
 	"citywall/ingest/format/clamav"
 	"citywall/ingest/format/csvlog"
+	"citywall/ingest/format/cuckoo"
 	"citywall/ingest/format/defender"
 	"citywall/ingest/format/dhcp"
 	"citywall/ingest/format/eve"
@@ -60,6 +61,7 @@ func Formats() []format.Format {
 		antivirus.Format(),
 		defender.Format(),
 		exchange.Format(),
+		cuckoo.Format(),
 		rspamd.Format(),
 		amavis.Format(),
 		wazuh.Format(),
