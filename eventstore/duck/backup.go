@@ -121,29 +121,14 @@ func (s *Store) readBackup(ctx context.Context, dir string) error {
 	if have != fmt.Sprint(layout) {
 		return fault.New(fault.Invalid, "the backup has layout %s, this program knows %d; start the program that made it first", have, layout)
 	}
-	rows, err := s.w.QueryContext(ctx, "SELECT name, day FROM "+from("hot"))
+	tables, err := s.texts(ctx, "SELECT name FROM "+from("hot"))
 	if err != nil {
 		return err
 	}
-	type hot struct {
-		name string
-		day  any
-	}
-	var list []hot
-	for rows.Next() {
-		var h hot
-		if err := rows.Scan(&h.name, &h.day); err != nil {
-			rows.Close()
-			return err
+	for _, t := range tables {
+		if !strings.HasPrefix(t, "hot_") || strings.ContainsAny(t, `"'/\`) {
+			return fault.New(fault.Invalid, "the backup has a table %q, which no store makes", t)
 		}
-		if !strings.HasPrefix(h.name, "hot_") || strings.ContainsAny(h.name, `"'/\`) {
-			rows.Close()
-			return fault.New(fault.Invalid, "the backup has a table %q, which no store makes", h.name)
-		}
-		list = append(list, h)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
 	}
 	err = s.transact(ctx, "take in", func() error {
 		steps := []string{
@@ -153,8 +138,8 @@ func (s *Store) readBackup(ctx context.Context, dir string) error {
 			`INSERT INTO applied SELECT * FROM ` + from("applied"), `INSERT INTO names SELECT name FROM ` + from("names"),
 			`DELETE FROM progress`, `INSERT INTO progress SELECT * FROM ` + from("progress"), `INSERT INTO sealed SELECT * FROM ` + from("sealed"),
 		}
-		for _, h := range list {
-			steps = append(steps, createTable(h.name), `INSERT INTO "`+h.name+`" SELECT * FROM `+from(h.name))
+		for _, t := range tables {
+			steps = append(steps, createTable(t), `INSERT INTO "`+t+`" SELECT * FROM `+from(t))
 		}
 		for _, q := range steps {
 			if _, err := s.w.ExecContext(ctx, q); err != nil {

@@ -178,20 +178,8 @@ func (s *Store) unlist(ctx context.Context, id string) error {
 // deleteGone deletes the files that were let go. The caller holds mu or is
 // Open.
 func (s *Store) deleteGone(ctx context.Context) error {
-	rows, err := s.w.QueryContext(ctx, "SELECT path FROM going")
-	if err != nil {
-		return err
-	}
-	var paths []string
-	for rows.Next() {
-		var p string
-		if err := rows.Scan(&p); err != nil {
-			rows.Close()
-			return err
-		}
-		paths = append(paths, p)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(paths) == 0 {
+	paths, err := s.texts(ctx, "SELECT path FROM going")
+	if err != nil || len(paths) == 0 {
 		return err
 	}
 	dirs := map[string]bool{}

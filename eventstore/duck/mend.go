@@ -148,20 +148,8 @@ func (s *Store) salvage(ctx context.Context) error {
 // cannot be read are left out: that of sealed files is made again from the
 // folders, the others only save work.
 func (s *Store) copyDamaged(ctx context.Context) (total, saved int64, err error) {
-	rows, err := s.w.QueryContext(ctx, `SELECT table_name FROM duckdb_tables() WHERE database_name = 'damaged' ORDER BY 1`)
+	names, err := s.texts(ctx, `SELECT table_name FROM duckdb_tables() WHERE database_name = 'damaged' ORDER BY 1`)
 	if err != nil {
-		return 0, 0, err
-	}
-	var names []string
-	for rows.Next() {
-		var n string
-		if err := rows.Scan(&n); err != nil {
-			rows.Close()
-			return 0, 0, err
-		}
-		names = append(names, n)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return 0, 0, err
 	}
 	try := func(q string, args ...any) error {

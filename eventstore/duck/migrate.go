@@ -70,7 +70,7 @@ func (s *Store) copyLayout1(ctx context.Context, next string) error {
 	if err := s.w.QueryRowContext(ctx, "SELECT current_database()").Scan(&from); err != nil {
 		return err
 	}
-	old, err := s.layout1Tables(ctx)
+	old, err := s.texts(ctx, "SELECT name FROM hot ORDER BY name")
 	if err != nil {
 		return err
 	}
@@ -98,21 +98,4 @@ func (s *Store) copyLayout1(ctx context.Context, next string) error {
 		}
 	}
 	return nil
-}
-
-func (s *Store) layout1Tables(ctx context.Context) ([]string, error) {
-	rows, err := s.w.QueryContext(ctx, "SELECT name FROM hot ORDER BY name")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var n string
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, rows.Err()
 }

@@ -96,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		live: map[*snapshot]struct{}{}, bad: map[string]bool{},
 	}
 	if err := s.open(ctx); err != nil {
-		s.disconnect()
+		_ = s.disconnect() // the reason is err
 		return nil, openFault(dir, err)
 	}
 	return s, nil
@@ -130,7 +130,7 @@ func (s *Store) open(ctx context.Context) error {
 		if err = s.connect(ctx); err == nil {
 			break
 		}
-		s.disconnect()
+		_ = s.disconnect() // of what could not be opened
 		again, merr := s.mend(err, try)
 		if merr != nil {
 			return errors.Join(err, merr)
@@ -217,7 +217,6 @@ func (s *Store) connect(ctx context.Context) error {
 		return err
 	}
 	if moved { // to a new file
-		s.disconnect()
 		return s.connect(ctx)
 	}
 	for _, q := range setUp {

@@ -54,6 +54,24 @@ func hotTables(ctx context.Context, db queryer) ([]table, error) {
 	return out, rows.Err()
 }
 
+// texts returns the only column of a question of the writer.
+func (s *Store) texts(ctx context.Context, q string) ([]string, error) {
+	rows, err := s.w.QueryContext(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
 // readTables reads what the writer keeps in memory. The caller holds mu or is
 // Open.
 func (s *Store) readTables(ctx context.Context) error {
