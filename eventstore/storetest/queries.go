@@ -5,6 +5,8 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,12 +85,16 @@ func filters() map[string]eventstore.Filter {
 	return out
 }
 
-func testQueries(t *testing.T, open Open) {
-	s, o := seeded(t, open)
-	for name, f := range filters() {
+func testQueries(t *testing.T, s eventstore.Store, o oracle) {
+	fs := filters()
+	for n, name := range slices.Sorted(maps.Keys(fs)) {
 		t.Run(name, func(t *testing.T) {
 			q := all
-			q.Filter = f
+			q.Filter = fs[name]
+			if n%8 > 0 { // a page has the same condition; some of them do
+				selects(t, s, o, city, q)
+				return
+			}
 			check(t, s, o, city, q)
 		})
 	}
@@ -173,8 +179,7 @@ func checkTop(t *testing.T, s eventstore.Store, o oracle, q eventstore.Query, fi
 }
 
 // testRandomFilters asks trees that nobody thought of.
-func testRandomFilters(t *testing.T, open Open) {
-	s, o := seeded(t, open)
+func testRandomFilters(t *testing.T, s eventstore.Store, o oracle) {
 	fields := []string{
 		"host", "user", "src_ip", "process", "source", "category", "message", "command", "event_id",
 		"TargetUserName", "tags", "Answers", "n", "NAME", "text", "Image", "CommandLine", "native.host", "winlog.event_data.x", "nosuch",
