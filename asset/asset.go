@@ -46,6 +46,7 @@ type Segment struct {
 	Zone    Zone         `json:"zone" yaml:"zone"`
 	Agency  string       `json:"agency,omitempty" yaml:"agency,omitempty"`
 	Gateway netip.Addr   `json:"gateway,omitzero" yaml:"gateway,omitempty"`
+	Contact string       `json:"contact,omitempty" yaml:"contact,omitempty"` // whom to call at any hour
 }
 
 // Role is what a host is for. A host may have several.
@@ -79,6 +80,7 @@ type Host struct {
 	Agency    string       `json:"agency,omitempty" yaml:"agency,omitempty"`
 	Owner     string       `json:"owner,omitempty" yaml:"owner,omitempty"` // account that normally sits there
 	OS        string       `json:"os,omitempty" yaml:"os,omitempty"`
+	Contact   string       `json:"contact,omitempty" yaml:"contact,omitempty"` // whom to call at any hour
 }
 
 // Has reports whether h has role r.
