@@ -237,8 +237,14 @@ func (v *View) text(f field) *string {
 
 // takes are the ways to read a part out of a native text.
 var takes = map[string]func(string) string{
-	"hash":        hashOf,
-	"principal":   principal,
+	"hash":      hashOf,
+	"principal": principal,
+	"no_uuid": func(s string) string {
+		if uuid(s) {
+			return ""
+		}
+		return s
+	},
 	"address":     func(s string) string { a, _ := addressPort(s); return a },
 	"port":        func(s string) string { _, p := addressPort(s); return p },
 	"backslashes": func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
@@ -258,6 +264,28 @@ func hashOf(s string) string {
 		}
 	}
 	return ""
+}
+
+// uuid reports 8-4-4-4-12 hexadecimal digits, which name a machine to its
+// management and to nobody else.
+func uuid(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i] | 0x20
+		switch hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'; i {
+		case 8, 13, 18, 23:
+			if s[i] != '-' {
+				return false
+			}
+		default:
+			if !hex {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // addressPort reads 10.0.0.1:25 and [2001:db8::1]:25, also without the port.

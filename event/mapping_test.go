@@ -59,6 +59,7 @@ func TestGrammar(t *testing.T) {
 		{"take backslashes", "- set: {file: {from: f, take: backslashes}}", rec("f", `C:\\a\\b`), View{File: `C:\a\b`}},
 		{"take address and port", "- set: {src: {from: a, take: address}, src_port: {from: a, take: port}, dst: {from: b, take: address}, dst_port: {from: b, take: port}}", rec("a", "[2001:db8::1]:25", "b", "10.0.0.1"),
 			View{Src: netip.MustParseAddr("2001:db8::1"), SrcPort: 25, Dst: netip.MustParseAddr("10.0.0.1")}},
+		{"take no_uuid", "- set: {host: {from: [a, b], take: no_uuid}}", rec("a", "4C4C4544-0042-3510-8052-B4C04F4E3132", "b", "web01"), View{Host: "web01"}},
 		{"take list", "- set: {answer: {from: a, take: list}}", rec("a", "10.0.0.1;::1;"), View{Answer: "10.0.0.1, ::1"}},
 		{"take principal", "- set: {user: {from: a, take: principal}}", rec("a", "wu/HOSP.EXAMPLE"), View{User: asset.ParseAccount("", "wu@hosp")}},
 		{"take spn_host", "- set: {dst_host: {from: a, take: spn_host}}", rec("a", "cifs/FS01.hosp/x"), View{DstHost: "fs01"}},

@@ -38,11 +38,13 @@ import (
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/nps"
 	"citywall/ingest/format/openvpn"
+	"citywall/ingest/format/osquery"
 	"citywall/ingest/format/own"
 	"citywall/ingest/format/radius"
 	"citywall/ingest/format/rspamd"
 	"citywall/ingest/format/squid"
 	"citywall/ingest/format/syslog"
+	"citywall/ingest/format/velociraptor"
 	"citywall/ingest/format/wazuh"
 	"citywall/ingest/format/zeek"
 )
@@ -62,6 +64,8 @@ func Formats() []format.Format {
 		defender.Format(),
 		exchange.Format(),
 		cuckoo.Format(),
+		osquery.Format(),
+		velociraptor.Format(),
 		rspamd.Format(),
 		amavis.Format(),
 		wazuh.Format(),

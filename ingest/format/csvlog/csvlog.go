@@ -30,6 +30,9 @@ import (
 
 const name = "csv"
 
+// velociraptor is the product whose rows may have no time, and name their artifact.
+const velociraptor = "velociraptor"
+
 // Format returns the decoder.
 func Format() format.Format {
 	return format.Format{Name: name, Sniff: sniff, Decode: decode}
@@ -231,17 +234,22 @@ func (d *decoder) record(vals []string, l row) (*event.Event, error) {
 	if len(vals) != len(d.cols) {
 		return nil, fmt.Errorf("%d values for %d columns", len(vals), len(d.cols))
 	}
-	t, assumed, err := d.time(vals[d.timeCol])
-	if err != nil {
-		return nil, err
-	}
 	e := d.src.Event(name, l.pos)
-	e.Time, e.TimeRaw, e.ZoneAssumed = t, vals[d.timeCol], assumed
+	if d.timeCol >= 0 && (vals[d.timeCol] != "" || d.m.Product != velociraptor) {
+		t, assumed, err := d.time(vals[d.timeCol])
+		if err != nil {
+			return nil, err
+		}
+		e.Time, e.TimeRaw, e.ZoneAssumed = t, vals[d.timeCol], assumed
+	}
 	e.Product, e.Category, e.Service = d.m.Product, d.m.Category, d.m.Service
 	e.Raw = l.text
 	e.Fields = make(event.Fields, len(vals))
 	for i, v := range vals {
 		e.Fields[i] = event.Field{Name: d.cols[i], Value: event.T(v)}
+	}
+	if d.m.Product == velociraptor {
+		e.Service = e.Fields.First("_Source", "Artifact")
 	}
 	if d.m.Product == "alert" && e.Service == "" {
 		// "Wazuh: ...", "Suricata: Alert - ...", "AMiner: ...": the product that raised it.

@@ -14,7 +14,7 @@ import (
 	"citywall/ingest/format/recordtest"
 )
 
-func TestSamples(t *testing.T) { recordtest.Run(t, "antivirus", "defender") }
+func TestSamples(t *testing.T) { recordtest.Run(t, "antivirus", "defender", "velociraptor") }
 
 func FuzzExports(f *testing.F) { recordtest.Fuzz(f, csvlog.Format()) }
 

@@ -23,10 +23,23 @@ var headersFile []byte
 // known is an export that is recognised by its columns.
 type known struct {
 	Columns  []string `yaml:"columns"`
-	Time     string   `yaml:"time"`
+	Time     names    `yaml:"time"`     // the first that the header has
+	Timeless bool     `yaml:"timeless"` // rows without a time are events as well
 	Product  string   `yaml:"product"`
 	Category string   `yaml:"category"`
 	Service  string   `yaml:"service"`
+}
+
+// names is one name or several.
+type names []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (n *names) UnmarshalYAML(v *yaml.Node) error {
+	if v.Kind == yaml.ScalarNode {
+		*n = names{v.Value}
+		return nil
+	}
+	return v.Decode((*[]string)(n))
 }
 
 var headers = sync.OnceValues(func() ([]known, error) {
@@ -48,7 +61,13 @@ func recognise(cols []string) (format.CSVMapping, bool) {
 	}
 	for _, k := range list {
 		if !slices.ContainsFunc(k.Columns, func(c string) bool { return !slices.Contains(cols, c) }) {
-			return format.CSVMapping{Time: k.Time, Product: k.Product, Category: k.Category, Service: k.Service}, true
+			m := format.CSVMapping{Product: k.Product, Category: k.Category, Service: k.Service}
+			for _, t := range k.Time {
+				if m.Time == "" && slices.Contains(cols, t) {
+					m.Time = t
+				}
+			}
+			return m, m.Time != "" || k.Timeless
 		}
 	}
 	return format.CSVMapping{}, false

@@ -28,6 +28,7 @@ import (
 	"citywall/ingest/format/ncsa"
 	"citywall/ingest/format/nginx"
 	"citywall/ingest/format/openvpn"
+	"citywall/ingest/format/osquery"
 	"citywall/ingest/format/panos"
 	"citywall/ingest/format/postfix"
 	"citywall/ingest/format/qnap"
@@ -73,6 +74,7 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		openvpn.Dialect(),
 		eve.Dialect(),
 		wazuh.Dialect(),
+		osquery.Dialect(),
 		jsonl.Dialect(),
 	}
 })
