@@ -97,6 +97,7 @@ T1547.004 - Winlogon Helper DLL
 T1547.005 - Security Support Provider
 T1547.006 - Kernel Modules and Extensions
 T1505 pe Server Software Component
+T1505.001 - SQL Stored Procedures
 T1505.003 - Web Shell
 T1505.006 - vSphere Installation Bundles
 T1574 pe,pr,de Hijack Execution Flow
@@ -114,6 +115,7 @@ T1134.002 - Create Process with Token
 T1134.005 - SID-History Injection
 T1484 pr,de Domain or Tenant Policy Modification
 T1484.001 - Group Policy Modification
+T1484.002 - Trust Modification
 T1548 pr,de Abuse Elevation Control Mechanism
 T1548.001 - Setuid and Setgid
 T1548.002 - Bypass User Account Control
@@ -125,12 +127,14 @@ T1562.001 - Disable or Modify Tools
 T1562.002 - Disable Windows Event Logging
 T1562.003 - Impair Command History Logging
 T1562.004 - Disable or Modify System Firewall
+T1562.006 - Indicator Blocking
 T1562.009 - Safe Mode Boot
 T1070 de Indicator Removal
 T1070.001 - Clear Windows Event Logs
 T1070.002 - Clear Linux or Mac System Logs
 T1070.003 - Clear Command History
 T1070.004 - File Deletion
+T1070.006 - Timestomp
 T1027 de Obfuscated Files or Information
 T1027.006 - HTML Smuggling
 T1036 de Masquerading
@@ -149,6 +153,7 @@ T1564.002 - Hidden Users
 T1140 de Deobfuscate/Decode Files or Information
 T1497 de,di Virtualization/Sandbox Evasion
 T1014 de Rootkit
+T1207 de Rogue Domain Controller
 T1601 de Modify System Image
 T1003 ca OS Credential Dumping
 T1003.001 - LSASS Memory
@@ -260,6 +265,7 @@ T1561.002 - Disk Structure Wipe
 T1496 im Resource Hijacking
 T1498 im Network Denial of Service
 T1565 im Data Manipulation
+T1565.001 - Stored Data Manipulation
 T1657 im Financial Theft
 `
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"citywall/detect/coverage"
 	"citywall/detect/sigma"
 	"citywall/rules"
 )
@@ -28,8 +29,8 @@ func TestPack(t *testing.T) {
 }
 
 // TestPackLoadsTogether holds the pack as a whole to what users may rely on:
-// every rule loads, is routed, has an author and a block of its own, and no two
-// share an id.
+// every rule loads, is routed, has an author and a block of its own, names only
+// techniques that are known, and no two share an id.
 func TestPackLoadsTogether(t *testing.T) {
 	e, rep, err := sigma.Load([]sigma.Set{{Name: "citywall", FS: rules.FS}}, sigma.Options{})
 	if err != nil {
@@ -41,6 +42,11 @@ func TestPackLoadsTogether(t *testing.T) {
 		}
 	}
 	for _, r := range e.Rules() {
+		for _, tech := range append(r.Meaning.Techniques, r.Meaning.Technique) {
+			if _, ok := coverage.Known(tech); !ok && tech != "" {
+				t.Errorf("%s: technique %s is not in the table of detect/coverage", r.File, tech)
+			}
+		}
 		switch {
 		case r.Author != "Citywall":
 			t.Errorf("%s: author %q", r.File, r.Author)
@@ -48,6 +54,37 @@ func TestPackLoadsTogether(t *testing.T) {
 			t.Errorf("%s: description, date, falsepositives and tags are required", r.File)
 		case r.Meaning.Step == "" || r.Meaning.Technique == "" && r.Meaning.Step != "other":
 			t.Errorf("%s: step or technique is missing", r.File)
+		}
+	}
+}
+
+// TestPackCoversTheChain: rules that give findings of their own and that a known
+// source feeds, counted by folder; the verdicts of other products (alerts) are
+// none of ours. At least 120 in all, and each part of the chain has its share.
+func TestPackCoversTheChain(t *testing.T) {
+	e, _, err := sigma.Load([]sigma.Set{{Name: "citywall", FS: rules.FS}}, sigma.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, all := map[string]int{}, 0
+	for _, r := range e.Rules() {
+		area, _, _ := strings.Cut(r.File, "/")
+		if r.Link || area == "alerts" || r.Kind == "" && !r.Routed {
+			continue
+		}
+		count[area]++
+		all++
+	}
+	t.Logf("%d rules: %v", all, count)
+	if all < 120 {
+		t.Errorf("%d rules, want at least 120", all)
+	}
+	for area, least := range map[string]int{
+		"phishing": 10, "entry": 6, "web": 15, "execution": 10, "persistence": 15, "credential": 20, "directory": 10, "discovery": 4, "lateral": 20, "rmm": 5,
+		"evasion": 20, "impact": 20, "exfil": 10, "network": 10, "firewall": 20, "linux": 15, "hypervisor": 10, "nas": 10, "mail": 4, "antivirus": 4,
+	} {
+		if count[area] < least {
+			t.Errorf("%s: %d rules, want at least %d", area, count[area], least)
 		}
 	}
 }
