@@ -5,6 +5,8 @@ package ocsf
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,26 +15,78 @@ import (
 	"citywall/event"
 )
 
-// required is what schema 1.5.0 asks of each class: attributes that must be
-// there, and sets of which one must be.
+// The numbers of the classes, and what schema 1.5.0 asks of each (events/*.json of
+// ocsf/ocsf-schema at v1.5.0, with what is inherited): attributes that must be
+// there, and sets of which one must be. An oracle apart from classes.yaml.
+const (
+	fileActivity    = 1001
+	jobActivity     = 1006
+	processActivity = 1007
+	logActivity     = 1008
+	scriptActivity  = 1009
+	serviceActivity = 201004 // of the Windows extension
+	detection       = 2004
+	authentication  = 3002
+	authorize       = 3003
+	network         = 4001
+	http            = 4002
+	dns             = 4003
+	dhcp            = 4004
+	rdp             = 4005
+	smb             = 4006
+	ssh             = 4007
+	email           = 4009
+	tunnel          = 4014
+)
+
 var required = map[int]struct {
-	all []string
-	one []string
+	all, one   []string
+	activities int // the largest number beside 99
 }{
 	baseEvent:       {},
-	fileActivity:    {all: []string{"actor", "device", "file"}},
-	jobActivity:     {all: []string{"actor", "device", "job"}},
-	processActivity: {all: []string{"actor", "device", "process"}},
-	logActivity:     {all: []string{"actor", "device"}, one: []string{"log_name"}},
-	scriptActivity:  {all: []string{"actor", "device", "script"}},
-	serviceActivity: {all: []string{"actor", "device", "win_service"}},
-	detection:       {all: []string{"finding_info"}},
-	authentication:  {all: []string{"user"}, one: []string{"service", "dst_endpoint"}},
-	authorize:       {all: []string{"user"}, one: []string{"privileges", "group"}},
-	network:         {one: []string{"src_endpoint", "dst_endpoint"}},
-	http:            {all: []string{"http_request"}, one: []string{"src_endpoint", "dst_endpoint"}},
-	dns:             {one: []string{"src_endpoint", "dst_endpoint"}},
-	smb:             {one: []string{"src_endpoint", "dst_endpoint"}},
+	fileActivity:    {[]string{"actor", "device", "file"}, nil, 14},
+	jobActivity:     {[]string{"device", "job"}, nil, 6},
+	processActivity: {[]string{"actor", "device", "process"}, nil, 5},
+	logActivity:     {nil, []string{"log_file", "log_name", "log_provider", "log_type", "log_type_id"}, 10},
+	scriptActivity:  {[]string{"actor", "device", "script"}, nil, 1},
+	serviceActivity: {[]string{"actor", "device", "win_service"}, nil, 7},
+	detection:       {[]string{"finding_info"}, nil, 3},
+	authentication:  {[]string{"user"}, []string{"service", "dst_endpoint"}, 6},
+	authorize:       {[]string{"user", "privileges"}, nil, 2},
+	network:         {nil, []string{"src_endpoint", "dst_endpoint"}, 7},
+	http:            {nil, []string{"http_request", "http_response"}, 8},
+	dns:             {nil, []string{"src_endpoint", "dst_endpoint"}, 6},
+	dhcp:            {nil, []string{"src_endpoint", "dst_endpoint"}, 9},
+	rdp:             {nil, []string{"src_endpoint", "dst_endpoint"}, 6},
+	smb:             {nil, []string{"src_endpoint", "dst_endpoint"}, 6},
+	ssh:             {nil, []string{"src_endpoint", "dst_endpoint"}, 7},
+	email:           {[]string{"direction_id", "email"}, nil, 4},
+	tunnel:          {nil, []string{"connection_info", "session", "src_endpoint", "traffic", "tunnel_interface", "tunnel_type_id"}, 3},
+}
+
+// objects are what schema 1.5.0 asks of the objects that we write, wherever they
+// stand.
+var objectNeeds = map[string]struct{ all, one []string }{
+	"src_endpoint":    {one: []string{"ip", "hostname"}},
+	"dst_endpoint":    {one: []string{"ip", "hostname"}},
+	"device":          {[]string{"type_id"}, []string{"ip", "hostname"}},
+	"user":            {one: []string{"name"}},
+	"actor":           {one: []string{"user", "process"}},
+	"process":         {one: []string{"pid", "uid"}},
+	"parent_process":  {one: []string{"pid", "uid"}},
+	"file":            {all: []string{"name", "type_id"}},
+	"job":             {all: []string{"name", "file"}},
+	"script":          {all: []string{"script_content", "type_id"}},
+	"win_service":     {[]string{"name"}, []string{"cmd_line"}},
+	"email":           {one: []string{"from", "to"}},
+	"finding_info":    {all: []string{"uid"}},
+	"query":           {all: []string{"hostname"}},
+	"url":             {one: []string{"url_string"}},
+	"http_response":   {all: []string{"code"}},
+	"connection_info": {all: []string{"direction_id"}},
+	"service":         {one: []string{"name"}},
+	"metadata":        {all: []string{"product", "version"}},
+	"product":         {one: []string{"name"}},
 }
 
 // hold fails when o lacks what its class requires.
@@ -50,6 +104,20 @@ func hold(t interface{ Fatalf(string, ...any) }, o Object) {
 	if !ok {
 		t.Fatalf("class %d is not one we know", uid)
 	}
+	lacks(t, fmt.Sprint("class ", uid), o, need.all, need.one)
+	if n := o["activity_id"].(int); n != other && n > need.activities {
+		t.Fatalf("class %d has no activity %d", uid, n)
+	}
+	if o["activity_id"] == other && uid != baseEvent && o["activity_name"] == "" {
+		t.Fatalf("activity 99 without a name")
+	}
+	objects(t, o)
+	if _, err := json.Marshal(o); err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+func lacks(t interface{ Fatalf(string, ...any) }, what string, o Object, all, one []string) {
 	filled := func(k string) bool {
 		switch x := o[k].(type) {
 		case Object:
@@ -59,25 +127,29 @@ func hold(t interface{ Fatalf(string, ...any) }, o Object) {
 		case string:
 			return x != ""
 		}
-		return false
+		return o[k] != nil
 	}
-	for _, k := range need.all {
+	for _, k := range all {
 		if !filled(k) {
-			t.Fatalf("class %d without %s: %v", uid, k, o)
+			t.Fatalf("%s without %s: %v", what, k, o)
 		}
 	}
-	one := len(need.one) == 0
-	for _, k := range need.one {
-		one = one || filled(k)
+	if len(one) > 0 && !slices.ContainsFunc(one, filled) {
+		t.Fatalf("%s without any of %v: %v", what, one, o)
 	}
-	if !one {
-		t.Fatalf("class %d without any of %v", uid, need.one)
-	}
-	if o["activity_id"] == other && uid != baseEvent && o["activity_name"] == "" {
-		t.Fatalf("activity 99 without a name")
-	}
-	if _, err := json.Marshal(o); err != nil {
-		t.Fatalf("%v", err)
+}
+
+// objects holds every object in o to what the schema asks of it.
+func objects(t interface{ Fatalf(string, ...any) }, o Object) {
+	for k, x := range o {
+		in, ok := x.(Object)
+		if !ok || k == "unmapped" {
+			continue
+		}
+		if need, ok := objectNeeds[k]; ok {
+			lacks(t, k, in, need.all, need.one)
+		}
+		objects(t, in)
 	}
 }
 
@@ -132,7 +204,7 @@ func TestNeverAWrongClass(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		text := rapid.OneOf(rapid.SampledFrom([]string{"", "-", "10.0.0.1", "0x1a4", "wu", `C:\a\b.exe`, "Security", "tcp", "\xff"}), rapid.String())
 		e := &event.Event{Product: rapid.SampledFrom([]string{"windows", "zeek", "suricata", "linux", "fortinet", "alert", ""}).Draw(r, "product"),
-			Service: rapid.SampledFrom([]string{"", "conn", "dns", "http", "security", "sysmon", "smb_files", "sshd", "wazuh"}).Draw(r, "service")}
+			Service: rapid.SampledFrom([]string{"", "conn", "dns", "http", "security", "sysmon", "smb_files", "sshd", "wazuh"}).Draw(r, "service"), Origin: event.Origin{Format: "syslog"}}
 		for _, name := range rapid.SliceOfN(rapid.SampledFrom([]string{"EventID", "Channel", "Computer", "TargetUserName", "SubjectUserName", "LogonType", "IpAddress", "ProcessGuid", "NewProcessId", "ProcessId",
 			"Image", "CommandLine", "User", "id.orig_h", "id.resp_h", "query", "method", "uri", "host", "proto", "conn_state", "event_type", "src_ip", "dest_ip", "PrivilegeList", "ServiceName", "ImagePath", "TaskName",
 			"ScriptBlockText", "TargetFilename", "name", "short", "message"}), 0, 12).Draw(r, "names") {

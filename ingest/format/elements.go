@@ -59,7 +59,7 @@ func EachElement(ctx context.Context, r io.Reader, key string, f func(text []byt
 		if err := dec.Decode(&raw); err != nil {
 			return err
 		}
-		at := dec.InputOffset() - int64(len(raw))
+		at := lim.bom + dec.InputOffset() - int64(len(raw))
 		if err := f(bytes.Clone(raw), Pos{Offset: at, Seq: uint64(at)}); err != nil { //nolint:gosec // not negative
 			return err
 		}
@@ -85,6 +85,7 @@ type elementReader struct {
 	n    int64
 	end  int64 // 0: the document's beginning
 	mark bool
+	bom  int64 // bytes of the mark, which the decoder has not seen
 }
 
 const readAhead = 64 << 10
@@ -98,7 +99,7 @@ func (l *elementReader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		if n == 3 && string(b[:]) == "\xef\xbb\xbf" {
-			n = 0
+			n, l.bom = 0, 3
 		}
 		l.n += int64(n)
 		return copy(p, b[:n]), nil

@@ -266,20 +266,22 @@ func write(t *testing.T, name string, blocks []block, tail []string) {
 	}
 }
 
-// inputs returns the inputs of all samples of the package under test.
-func inputs(f *testing.F) [][]byte {
-	names, err := filepath.Glob("testdata/*.rec")
+// Inputs returns the inputs of the samples in the files that match glob, each a
+// file of its own.
+func Inputs(t testing.TB, glob string) [][]byte {
+	t.Helper()
+	names, err := filepath.Glob(glob)
 	if err != nil || len(names) == 0 {
-		f.Fatalf("no samples in testdata/*.rec: %v", err)
+		t.Fatalf("no samples in %s: %v", glob, err)
 	}
 	var out [][]byte
 	for _, n := range names {
 		text, err := os.ReadFile(n)
 		if err != nil {
-			f.Fatal(err)
+			t.Fatal(err)
 		}
 		var in []string
-		for l := range strings.SplitSeq(string(text), "\n") {
+		for l := range strings.SplitSeq(string(text)+"\n", "\n") {
 			if s, ok := strings.CutPrefix(l, ">"); ok {
 				in = append(in, strings.TrimPrefix(s, " "))
 			} else if len(in) > 0 {
@@ -294,7 +296,7 @@ func inputs(f *testing.F) [][]byte {
 // Fuzz decodes anything with a format and calls View: no panic, no error but
 // damage, as many events as were counted.
 func Fuzz(f *testing.F, fm format.Format) {
-	for _, in := range inputs(f) {
+	for _, in := range Inputs(f, "testdata/*.rec") {
 		f.Add(in)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -310,7 +312,7 @@ func Fuzz(f *testing.F, fm format.Format) {
 // FuzzDialect gives a dialect anything as its message, whether it matches or
 // not. The seeds are the samples and what stands in them behind a header.
 func FuzzDialect(f *testing.F, d format.Dialect) {
-	for _, in := range inputs(f) {
+	for _, in := range Inputs(f, "testdata/*.rec") {
 		line := strings.TrimRight(string(in), "\n")
 		f.Add("", line)
 		for i, c := range line {
