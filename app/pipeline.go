@@ -94,3 +94,20 @@ func (a *App) Progress(sent int64) string {
 func (a *App) EachEvent(ctx context.Context, q eventstore.Query, f func(*event.Event) error) error {
 	return a.events.Each(ctx, cityScope, q, f)
 }
+
+// Health is the state of the pipeline.
+func (a *App) Health() live.Health { return a.pipeline.Health() }
+
+// DatagramsLost counts the syslog datagrams that listeners or the kernel had to
+// drop, as far as the kernel tells.
+func (a *App) DatagramsLost() int64 {
+	var n int64
+	for _, l := range a.syslog {
+		s := l.Stats()
+		n += s.Lost
+		if s.LostKernel != nil {
+			n += *s.LostKernel
+		}
+	}
+	return n
+}
