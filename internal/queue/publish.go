@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -24,9 +25,10 @@ type counters struct {
 
 // request is one publisher that waits.
 type request struct {
-	raw  []byte   // its messages, uncompressed
-	ids  []string // of its messages
-	done chan error
+	raw     []byte   // its messages, uncompressed
+	ids     []string // of its messages
+	records int      // in them
+	done    chan error
 }
 
 // Publish returns nil when all messages are on disk and synced. Otherwise some
@@ -45,7 +47,7 @@ func (q *Queue) Publish(ctx context.Context, ms ...Message) error {
 			r = &request{done: make(chan error, 1)}
 			reqs = append(reqs, r)
 		}
-		r.raw, r.ids = append(r.raw, b...), append(r.ids, ms[i].ID)
+		r.raw, r.ids, r.records = append(r.raw, b...), append(r.ids, ms[i].ID), r.records+len(ms[i].Records)
 	}
 	if err := q.free.Check(); err != nil {
 		q.st.refused.Add(1)
@@ -130,24 +132,37 @@ func (q *Queue) gather(ctx context.Context) {
 
 // write compresses a pack and puts it on disk.
 func (q *Queue) write(ctx context.Context, pack []*request, size int) error {
-	raw := pack[0].raw
-	ids := pack[0].ids
+	raw, ids, records := pack[0].raw, pack[0].ids, pack[0].records
 	if len(pack) > 1 {
-		raw, ids = make([]byte, 0, size), nil
+		raw, ids, records = make([]byte, 0, size), nil, 0
 		for _, r := range pack {
-			raw, ids = append(raw, r.raw...), append(ids, r.ids...)
+			raw, ids, records = append(raw, r.raw...), append(ids, r.ids...), records+r.records
 		}
 	}
 	data := q.enc.EncodeAll(raw, append(make([]byte, 0, len(raw)/4+64), packVersion))
+	if err := q.put(ctx, data, packID(ids), len(ids), records); err != nil {
+		return err
+	}
+	q.st.raw.Add(int64(size))
+	return nil
+}
+
+// put writes one pack into the stream and the ledger.
+func (q *Queue) put(ctx context.Context, data []byte, id string, messages, records int) error {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	_, err := q.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithMsgID(packID(ids)), jetstream.WithExpectStream(streamName))
+	ack, err := q.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithMsgID(id), jetstream.WithExpectStream(streamName))
 	if err != nil {
 		return publishError(err)
 	}
+	if !ack.Duplicate {
+		if err := q.ledger.accepted(ack.Sequence, time.Now(), records); err != nil {
+			// The pack is safe; only a later loss of it would go unnoticed.
+			q.log.Warn("queue: write the ledger", "err", err)
+		}
+	}
 	q.st.packs.Add(1)
-	q.st.published.Add(int64(len(ids)))
-	q.st.raw.Add(int64(size))
+	q.st.published.Add(int64(messages))
 	q.st.packed.Add(int64(len(data)))
 	return nil
 }

@@ -18,7 +18,9 @@
 // counts what it loses.
 //
 // It never looks into records, never drops the oldest to make room, and never
-// deletes what it cannot read: that is put aside under dead/.
+// deletes what it cannot read: that is put aside under dead/. Files of its own
+// that were damaged from outside are opened as far as they go; Mishaps says
+// which packs that cost (ledger.go).
 package queue
 
 import (
@@ -26,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -38,10 +41,12 @@ import (
 	"citywall/internal/disk"
 	"citywall/internal/durable"
 	"citywall/internal/fault"
+	"citywall/internal/mishap"
 )
 
 const (
 	streamName   = "EVENTS"
+	storeDir     = "jetstream"
 	subject      = "events"
 	consumerName = "pipeline"
 	inFlight     = 2 // packs on their way to disk; more publishers than that share the next pack
@@ -70,8 +75,10 @@ type Queue struct {
 	wg      sync.WaitGroup
 	close   sync.Once
 
-	free disk.Watch
-	st   counters
+	free    disk.Watch
+	st      counters
+	ledger  ledger
+	mishaps []mishap.Mishap // of Open alone
 }
 
 // Open starts the queue in dir, which belongs to it alone, and makes
@@ -94,23 +101,48 @@ func Open(ctx context.Context, dir string, cfg Config, log *slog.Logger) (*Queue
 	if q.dec, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxUnpacked)); err != nil {
 		return nil, fmt.Errorf("open queue: %w", err)
 	}
-	if err := q.start(ctx); err != nil {
-		q.shutdown()
-		return nil, fmt.Errorf("open queue: %w", err)
-	}
-	if err := q.sweep(ctx); err != nil {
-		q.shutdown()
-		return nil, fmt.Errorf("open queue: %w", err)
+	q.ledger.path = filepath.Join(dir, ledgerName)
+	for _, step := range []func(context.Context) error{q.startMending, q.account, q.takeIn, q.sweep} {
+		if err := step(ctx); err != nil {
+			q.shutdown()
+			return nil, fmt.Errorf("open queue: %w", err)
+		}
 	}
 	q.wg.Go(func() { q.gather(context.WithoutCancel(ctx)) })
 	return q, nil
+}
+
+// startMending starts, and when the server's files keep it from that, sets
+// aside first what it remembers of the consumer, which is made anew anyway, and
+// then everything. The ledger says what that costs.
+func (q *Queue) startMending(ctx context.Context) error {
+	err := q.start(ctx)
+	store := filepath.Join(q.dir, storeDir)
+	for _, part := range []string{filepath.Join(store, "jetstream", "$G", "streams", streamName, "obs"), store} {
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if _, serr := os.Stat(part); serr != nil {
+			continue
+		}
+		q.stopServer()
+		to, merr := q.setAside(part)
+		if merr != nil {
+			return errors.Join(err, merr)
+		}
+		q.log.Error("queue: its files cannot be opened; set aside", "what", part, "to", to, "err", err)
+		if err = q.start(ctx); err == nil && part == store {
+			q.tell(mishap.New(mishap.QueueDamaged, q.dir, time.Now(), "aside", to))
+		}
+	}
+	return err
 }
 
 // start brings up server, stream and consumer.
 func (q *Queue) start(ctx context.Context) error {
 	opts := &server.Options{
 		ServerName: "citywall", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
-		JetStream: true, StoreDir: filepath.Join(q.dir, "jetstream"), SyncAlways: true,
+		JetStream: true, StoreDir: filepath.Join(q.dir, storeDir), SyncAlways: true,
 		// Nothing is kept in memory; the stream's own limit refuses before the
 		// server's does, whose answer would stop JetStream as a whole.
 		JetStreamMaxMemory: 1 << 20, JetStreamMaxStore: q.cfg.MaxBytes + q.cfg.MaxBytes/4 + 64<<20,
@@ -168,13 +200,22 @@ func (q *Queue) Close() error {
 	return nil
 }
 
-func (q *Queue) shutdown() {
+func (q *Queue) stopServer() {
 	if q.nc != nil {
 		q.nc.Close()
+		q.nc = nil
 	}
 	if q.srv != nil {
 		q.srv.Shutdown()
 		q.srv.WaitForShutdown()
+		q.srv = nil
+	}
+}
+
+func (q *Queue) shutdown() {
+	q.stopServer()
+	if err := q.ledger.close(); err != nil {
+		q.log.Warn("queue: close the ledger", "err", err)
 	}
 	if q.enc != nil {
 		_ = q.enc.Close() // EncodeAll leaves nothing to flush

@@ -37,6 +37,10 @@ type Delivery struct {
 // Ack says that everything in the delivery is durable elsewhere. If the
 // process dies before the queue has noted it, the delivery comes again.
 func (d *Delivery) Ack(ctx context.Context) error {
+	// Before the queue forgets it: the other order could claim a loss.
+	if err := d.q.ledger.acknowledged(d.Seq); err != nil {
+		d.q.log.Warn("queue: write the ledger", "err", err)
+	}
 	blobs := false
 	for i := range d.Messages {
 		blobs = blobs || d.Messages[i].Blob != nil
@@ -75,7 +79,7 @@ func (q *Queue) Receive(ctx context.Context, f func(Delivery) error) error {
 		// nobody took would come again only after AckWait.
 		for msg := range batch.Messages() {
 			if stop == nil && ctx.Err() == nil {
-				stop = q.deliver(msg, f)
+				stop = q.deliver(ctx, msg, f)
 			} else if err := msg.Nak(); err != nil {
 				q.log.Warn("queue: give a message back", "err", err)
 			}
@@ -93,7 +97,7 @@ func (q *Queue) Receive(ctx context.Context, f func(Delivery) error) error {
 	return ctx.Err()
 }
 
-func (q *Queue) deliver(msg jetstream.Msg, f func(Delivery) error) error {
+func (q *Queue) deliver(ctx context.Context, msg jetstream.Msg, f func(Delivery) error) error {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return fmt.Errorf("queue delivery: %w", err)
@@ -104,7 +108,8 @@ func (q *Queue) deliver(msg jetstream.Msg, f func(Delivery) error) error {
 		if err := q.Bury(name, msg.Data(), err); err != nil {
 			return err
 		}
-		return msg.Ack()
+		d := Delivery{Seq: meta.Sequence.Stream, q: q, msg: msg}
+		return d.Ack(ctx)
 	}
 	return f(Delivery{Seq: meta.Sequence.Stream, Attempt: meta.NumDelivered, Messages: ms, q: q, msg: msg})
 }
