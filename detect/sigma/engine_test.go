@@ -70,6 +70,8 @@ func TestRouting(t *testing.T) {
 		{"category: firewall", `src_ip|cidr: 10.0.0.0/8`, `{"_product":"juniper","_category":"firewall","_service":"srx","source-address":"10.0.0.5"}`, `{"_product":"juniper","_category":"firewall","_service":"junos","source-address":"10.0.0.5"}`},
 		{"category: firewall", `username: wang`, `{"_product":"zyxel","_category":"firewall","_service":"traffic log","user":"wang"}`, `{"_product":"zyxel","_category":"firewall","_service":"user","user":"wang"}`},
 		{"product: mikrotik, service: system", `event: login-failed`, `{"_product":"mikrotik","_category":"firewall","_service":"system","event":"login-failed"}`, `{"_product":"mikrotik","_category":"firewall","_service":"firewall","event":"login-failed"}`},
+		{"category: management", `event: login-ok`, `{"_product":"zyxel","_category":"firewall","_service":"user","event":"login-ok"}`, `{"_product":"zyxel","_category":"firewall","_service":"traffic log","event":"login-ok"}`},
+		{"product: modsecurity, category: waf", `RuleID|startswith: "932"`, `{"_product":"modsecurity","_category":"waf","_service":"audit","messages.data.id":["932100"]}`, `{"_product":"modsecurity","_category":"waf","_service":"audit","messages.data.id":["920100"]}`},
 		{"product: aws, service: cloudtrail", `eventName: X`, `{"_product":"aws","_service":"cloudtrail","eventName":"X"}`, `{"_product":"aws","_service":"other","eventName":"X"}`},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, c.detection))
