@@ -52,7 +52,10 @@ func match(app, msg string) bool {
 	return false
 }
 
-func read(msg string, e *event.Event, _ format.Pos, _ format.Source) error {
+func read(msg string, e *event.Event, _ format.Pos, _ format.Source) error { return Read(msg, e) }
+
+// Read reads an access line into e: labels, time and fields.
+func Read(msg string, e *event.Event) error {
 	l, ok := split(msg)
 	if !ok {
 		return errNot

@@ -20,6 +20,7 @@ import (
 	"citywall/ingest/format/esxi"
 	"citywall/ingest/format/eve"
 	"citywall/ingest/format/fortios"
+	"citywall/ingest/format/haproxy"
 	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/juniper"
 	"citywall/ingest/format/leef"
@@ -34,6 +35,7 @@ import (
 	"citywall/ingest/format/qnap"
 	"citywall/ingest/format/radius"
 	"citywall/ingest/format/rspamd"
+	"citywall/ingest/format/squid"
 	"citywall/ingest/format/strongswan"
 	"citywall/ingest/format/synology"
 	"citywall/ingest/format/wazuh"
@@ -54,6 +56,8 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 		antivirus.SEPM(),
 		antivirus.ESET(),
 		nginx.Dialect(),
+		haproxy.Dialect(),
+		squid.Dialect(),
 		dhcp.Dialect(),
 		nameserver.Dialect(),
 		apache.Dialect(),
