@@ -23,7 +23,7 @@ var floors = map[string]int{
 	"internal": -1,
 	"asset":    0, "identity": 0, "notify": 0, "rules": 0,
 	"event": 1, "audit": 1,
-	"ingest": 2, "eventstore": 2, "intel": 2, "ledger": 2,
+	"ingest": 2, "eventstore": 2, "intel": 2, "ledger": 2, "backup": 2,
 	"detect": 3, "exposure": 3, "exercise": 3,
 	"incident": 4, "agent": 4, "duty": 4,
 	"casework": 5, "respond": 5, "pipeline": 5,

@@ -17,7 +17,7 @@
 //	internal    durable, merkle, db, queue, draw, text, fault: single ideas
 //	0           asset identity notify rules
 //	1           event audit
-//	2           ingest eventstore intel ledger
+//	2           ingest eventstore intel ledger backup
 //	3           detect exposure exercise
 //	4           incident agent duty
 //	5           casework respond pipeline
