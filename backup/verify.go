@@ -301,7 +301,7 @@ func restoreFile(ctx context.Context, from, to string, f File) error {
 		pw.CloseWithError(err)
 	}()
 	_, err := durable.Create(full, perm, pr)
-	pr.Close()
+	_ = pr.Close() // of a pipe: never fails
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}

@@ -53,6 +53,10 @@ const (
 	ConfigManage Action = "config.manage"
 	StatusRead   Action = "status.read" // is Citywall well: queues, lag, disk; no content
 
+	StorageRead   Action = "storage.read"   // days kept, holds, disk, backups; counts, no content
+	StorageHold   Action = "storage.hold"   // put a legal hold on days and release it
+	StorageBackup Action = "storage.backup" // make a backup of the whole data folder
+
 	ExerciseRun Action = "exercise.run"
 )
 
@@ -64,7 +68,7 @@ func Actions() []Action {
 		FindingRead, AlarmRead, AlarmAck, AlarmNote, AlarmRoster, SourceRead, SourceManage, RuleRead, RuleManage,
 		CaseRead, CaseCreate, CaseEdit, CaseAssign, CaseClose, CaseEvidence, CaseReport,
 		UserRead, UserManage, TokenManage, AuditRead, AuditProve,
-		ConfigRead, ConfigManage, StatusRead, ExerciseRun,
+		ConfigRead, ConfigManage, StatusRead, StorageRead, StorageHold, StorageBackup, ExerciseRun,
 	}
 }
 
@@ -85,6 +89,7 @@ const (
 	KindAudit    Kind = "audit"
 	KindConfig   Kind = "config"
 	KindStatus   Kind = "status"
+	KindStorage  Kind = "storage"
 	KindExercise Kind = "exercise"
 )
 
