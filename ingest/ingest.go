@@ -44,6 +44,7 @@ import (
 	"citywall/ingest/format/rspamd"
 	"citywall/ingest/format/squid"
 	"citywall/ingest/format/syslog"
+	"citywall/ingest/format/utmp"
 	"citywall/ingest/format/velociraptor"
 	"citywall/ingest/format/wazuh"
 	"citywall/ingest/format/zeek"
@@ -57,6 +58,7 @@ func Formats() []format.Format {
 		zeek.Format(),
 		netflow.Format(),
 		eve.Format(),
+		utmp.Format(),
 		auditd.Format(),
 		modsecurity.Format(),
 		clamav.Format(),
