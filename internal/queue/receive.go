@@ -62,6 +62,19 @@ func (d *Delivery) Ack(ctx context.Context) error {
 	return nil
 }
 
+// Lean returns d without its records, for one who has only the acknowledgement
+// still to give.
+func (d *Delivery) Lean() Delivery {
+	out := *d
+	out.Messages = nil
+	for i := range d.Messages {
+		if b := d.Messages[i].Blob; b != nil {
+			out.Messages = append(out.Messages, Message{Blob: b})
+		}
+	}
+	return out
+}
+
 // Working asks the queue for another AckWait.
 func (d *Delivery) Working() error { return d.msg.InProgress() }
 

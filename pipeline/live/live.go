@@ -90,6 +90,8 @@ type Live struct {
 	mu      sync.Mutex
 	trouble map[string]Trouble
 	health  correlation
+	holding int                       // HoldAcks that are in force
+	held    map[uint64]queue.Delivery // acknowledgements that wait for them, by position
 }
 
 type ruleSet struct{ engine *sigma.Engine }
@@ -109,7 +111,7 @@ func New(cfg Config, p Parts) (*Live, error) {
 	}
 	l := &Live{
 		cfg: cfg, p: p, now: p.Now, log: p.Log, record: ingest.Record,
-		handed: make(chan *batch, 2), settle: make(chan chan error), trouble: map[string]Trouble{},
+		handed: make(chan *batch, 2), settle: make(chan chan error), trouble: map[string]Trouble{}, held: map[uint64]queue.Delivery{},
 	}
 	if l.now == nil {
 		l.now = time.Now

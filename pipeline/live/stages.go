@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"citywall/detect"
@@ -14,6 +15,7 @@ import (
 	"citywall/event"
 	"citywall/eventstore"
 	"citywall/internal/fault"
+	"citywall/internal/queue"
 )
 
 // stage is one step of the path. Each has one goroutine, so batches stay in
@@ -189,11 +191,56 @@ func (l *Live) handOver(ctx context.Context, b *batch) error {
 // acknowledge lets the queue forget the packs. What correlation still has to
 // do, a restart does from the store.
 func (l *Live) acknowledge(ctx context.Context, b *batch) error {
-	for i := range b.packs {
-		if err := b.packs[i].Ack(ctx); err != nil {
-			l.log.Warn("pipeline: acknowledge; the pack comes again", "err", err)
-		}
+	if !l.hold(b.packs) {
+		l.ack(ctx, b.packs)
 	}
 	l.inFlight.Add(-int64(len(b.packs)))
 	return nil
+}
+
+func (l *Live) ack(ctx context.Context, packs []queue.Delivery) {
+	for i := range packs {
+		if err := packs[i].Ack(ctx); err != nil {
+			l.log.Warn("pipeline: acknowledge; the pack comes again", "err", err)
+		}
+	}
+}
+
+// hold keeps the acknowledgements back while somebody wants that.
+func (l *Live) hold(packs []queue.Delivery) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holding == 0 {
+		return false
+	}
+	for i := range packs {
+		l.held[packs[i].Seq] = packs[i].Lean()
+	}
+	return true
+}
+
+// HoldAcks keeps the queue from forgetting anything until release is called:
+// whatever was accepted is then in the queue, in the store, or in both, and a
+// copy of the store and then of the queue lacks nothing. Events go on their way
+// meanwhile.
+func (l *Live) HoldAcks() (release func(ctx context.Context)) {
+	l.mu.Lock()
+	l.holding++
+	l.mu.Unlock()
+	var once sync.Once
+	return func(ctx context.Context) {
+		once.Do(func() {
+			l.mu.Lock()
+			l.holding--
+			var packs []queue.Delivery
+			if l.holding == 0 {
+				for _, d := range l.held {
+					packs = append(packs, d)
+				}
+				clear(l.held)
+			}
+			l.mu.Unlock()
+			l.ack(ctx, packs)
+		})
+	}
 }
