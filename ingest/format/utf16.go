@@ -42,7 +42,7 @@ func eachLine16(ctx context.Context, br *bufio.Reader, f func(Line) error) error
 			return ctx.Err()
 		}
 		buf, size, err := line16(br)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		if text := bytes.TrimRight(plain(buf), "\r\n"); len(bytes.TrimSpace(text)) > 0 {
@@ -50,7 +50,7 @@ func eachLine16(ctx context.Context, br *bufio.Reader, f func(Line) error) error
 				return e
 			}
 		}
-		if off += size; err == io.EOF {
+		if off += size; errors.Is(err, io.EOF) {
 			return nil
 		}
 	}
