@@ -72,6 +72,11 @@ func TestRouting(t *testing.T) {
 		{"product: mikrotik, service: system", `event: login-failed`, `{"_product":"mikrotik","_category":"firewall","_service":"system","event":"login-failed"}`, `{"_product":"mikrotik","_category":"firewall","_service":"firewall","event":"login-failed"}`},
 		{"category: management", `event: login-ok`, `{"_product":"zyxel","_category":"firewall","_service":"user","event":"login-ok"}`, `{"_product":"zyxel","_category":"firewall","_service":"traffic log","event":"login-ok"}`},
 		{"product: modsecurity, category: waf", `RuleID|startswith: "932"`, `{"_product":"modsecurity","_category":"waf","_service":"audit","messages.data.id":["932100"]}`, `{"_product":"modsecurity","_category":"waf","_service":"audit","messages.data.id":["920100"]}`},
+		{"category: antivirus", `Signature|contains: Ransom`, `{"_product":"antivirus","_category":"antivirus","_service":"epo","Threat Name":"Ransom-X"}`, `{"_product":"antivirus","_category":"antivirus","_service":"mcafee","rule":"Ransom-X"}`},
+		{"category: antivirus", `Signature|contains: Ransom, Filename|endswith: .exe`, `{"_product":"clamav","_category":"antivirus","_service":"clamd","Signature":"Win.Ransom.X","Filename":"/a.exe"}`, `{"_product":"clamav","_category":"antivirus","_service":"clamd","Signature":"Win.Ransom.X"}`},
+		{"product: linux, service: clamav", `Signature: x`, `{"_product":"clamav","_category":"antivirus","_service":"clamscan","Signature":"x"}`, `{"_product":"linux","_service":"sshd","Signature":"x"}`},
+		{"product: windows, category: process_creation", `Image|endswith: rclone.exe, ParentImage|endswith: cmd.exe`, `{"_product":"defender","_service":"hunting","ActionType":"ProcessCreated","FolderPath":"C:\\rclone.exe","InitiatingProcessFolderPath":"C:\\cmd.exe"}`, `{"_product":"defender","_service":"hunting","ActionType":"FileCreated","FolderPath":"C:\\rclone.exe","InitiatingProcessFolderPath":"C:\\cmd.exe"}`},
+		{"product: postfix, service: smtpd", `event: auth_failed`, `{"_product":"postfix","_category":"mail","_service":"smtpd","event":"auth_failed"}`, `{"_product":"postfix","_category":"mail","_service":"qmgr","event":"auth_failed"}`},
 		{"product: aws, service: cloudtrail", `eventName: X`, `{"_product":"aws","_service":"cloudtrail","eventName":"X"}`, `{"_product":"aws","_service":"other","eventName":"X"}`},
 	} {
 		e, rep := load(t, sigma.Options{}, source(c.ls, c.detection))
@@ -99,6 +104,11 @@ func TestUnrouted(t *testing.T) {
 		{"category: process_creation", true},
 		{"category: dns", true},
 		{"product: windows, service: nonsense", false},
+		{"category: antivirus", `Signature|contains: Ransom`, `{"_product":"antivirus","_category":"antivirus","_service":"epo","Threat Name":"Ransom-X"}`, `{"_product":"antivirus","_category":"antivirus","_service":"mcafee","rule":"Ransom-X"}`},
+		{"category: antivirus", `Signature|contains: Ransom, Filename|endswith: .exe`, `{"_product":"clamav","_category":"antivirus","_service":"clamd","Signature":"Win.Ransom.X","Filename":"/a.exe"}`, `{"_product":"clamav","_category":"antivirus","_service":"clamd","Signature":"Win.Ransom.X"}`},
+		{"product: linux, service: clamav", `Signature: x`, `{"_product":"clamav","_category":"antivirus","_service":"clamscan","Signature":"x"}`, `{"_product":"linux","_service":"sshd","Signature":"x"}`},
+		{"product: windows, category: process_creation", `Image|endswith: rclone.exe, ParentImage|endswith: cmd.exe`, `{"_product":"defender","_service":"hunting","ActionType":"ProcessCreated","FolderPath":"C:\\rclone.exe","InitiatingProcessFolderPath":"C:\\cmd.exe"}`, `{"_product":"defender","_service":"hunting","ActionType":"FileCreated","FolderPath":"C:\\rclone.exe","InitiatingProcessFolderPath":"C:\\cmd.exe"}`},
+		{"product: postfix, service: smtpd", `event: auth_failed`, `{"_product":"postfix","_category":"mail","_service":"smtpd","event":"auth_failed"}`, `{"_product":"postfix","_category":"mail","_service":"qmgr","event":"auth_failed"}`},
 		{"product: aws, service: cloudtrail", false},
 		{"product: windows, category: file_rename", false},
 		{"product: linux, category: process_creation", true},

@@ -137,8 +137,9 @@ func readSophos(s string, e *event.Event, src format.Source) error {
 // McAfee VirusScan Enterprise: tab-separated, date and time in the system's own
 // form.
 var (
-	mcafeeColumns = []string{"date", "time", "status", "user", "process", "file", "rule", "action"}
-	mcafeePorts   = []string{"date", "time", "status", "process", "rule", "remote"} // port blocking
+	mcafeeRule   = []string{"date", "time", "status", "user", "process", "file", "rule", "action"}   // access protection
+	mcafeeThreat = []string{"date", "time", "status", "user", "process", "file", "threat", "action"} // a scan
+	mcafeePorts  = []string{"date", "time", "status", "process", "rule", "remote"}                   // port blocking
 )
 
 func isMcAfee(s string) bool {
@@ -164,8 +165,10 @@ func readMcAfee(s string, e *event.Event, src format.Source) error {
 		if a, err := netip.ParseAddrPort(w[5]); err == nil {
 			fields(e, []string{"remote_ip", "remote_port"}, []string{a.Addr().String(), strconv.Itoa(int(a.Port()))})
 		}
+	} else if strings.Contains(w[2], " rule") {
+		fields(e, mcafeeRule, w)
 	} else {
-		fields(e, mcafeeColumns, w)
+		fields(e, mcafeeThreat, w)
 	}
 	e.Time, e.TimeRaw, e.ZoneAssumed, e.Uncertainty = t.UTC(), w[0]+" "+w[1], true, time.Second/2
 	return nil

@@ -209,6 +209,14 @@ func fromJSON(e *event.Event, rec []byte, src format.Source) (*event.Event, erro
 		return nil, err
 	}
 	e.Fields = f
+	if m, ok := f.Get("audit_data.messages"); ok { // ModSecurity 2: texts, as in section H
+		b := format.NewBody(&e.Fields, 16)
+		for _, text := range m.List {
+			if b.Len() < format.MaxFields {
+				tags(b, text)
+			}
+		}
+	}
 	if s := f.Str("transaction.unix_timestamp"); s != "" {
 		t, _, err := format.Time(s, time.UTC)
 		if err == nil {
