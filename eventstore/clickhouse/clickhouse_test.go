@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Citywall Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package clickhouse
 
 import (
@@ -173,12 +175,55 @@ func TestForgets(t *testing.T) {
 	}
 }
 
+// Own and shared partitions, bounds at and beside midnight, and batches that come
+// again. The oracle is a loop over the events.
+func TestPartitions(t *testing.T) {
+	need(t)
+	o := options(t.TempDir())
+	o.OwnDays, o.Now = 2, func() time.Time { return noon } // from the noon of 30 October to that of 3 November
+	s := begin(t, o)
+	var es []*event.Event
+	for i := range 240 {
+		e := numbered(i, i+1)[0]
+		e.Time = noon.AddDate(0, 0, -4).Truncate(24 * time.Hour).Add(time.Duration(i)*time.Hour - time.Duration(i%3))
+		es = append(es, e)
+	}
+	put(t, s, "1", es)
+	put(t, s, "2", es[100:200])
+	put(t, s, "", es)
+	seen := map[uint32]bool{}
+	for _, e := range es {
+		seen[o.part(e.Time, noon)] = true
+	}
+	if len(seen) != 6 || !seen[0] {
+		t.Fatalf("the events lie in the partitions %v: the test shows too little", seen)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		at := func(what string) time.Time {
+			return es[rapid.IntRange(0, len(es)-1).Draw(rt, what)].Time.Add(time.Duration(rapid.IntRange(-2, 2).Draw(rt, "beside")))
+		}
+		q := eventstore.Query{From: at("from"), To: at("to")}
+		if q.To.Before(q.From) {
+			q.From, q.To = q.To, q.From
+		}
+		want := int64(0)
+		for _, e := range es {
+			if !e.Time.Before(q.From) && e.Time.Before(q.To) {
+				want++
+			}
+		}
+		if n, err := s.Count(t.Context(), city, q); err != nil || n != want {
+			rt.Fatalf("%s to %s: %d events, want %d, %v", q.From, q.To, n, want, err)
+		}
+	})
+}
+
 // A day goes with its partition on all shards; its neighbours stay, and so does
 // a day with exhibits.
 func TestLetGo(t *testing.T) {
 	need(t)
 	o := options(t.TempDir())
-	o.Now = func() time.Time { return noon.AddDate(0, 0, 3) }
+	o.OwnDays, o.Now = 30, func() time.Time { return noon.AddDate(0, 0, 3) }
 	s := begin(t, o)
 	on := func(from, to, days int) []*event.Event {
 		es := numbered(from, to)

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Citywall Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package clickhouse
 
 import (
@@ -55,9 +57,10 @@ func need(t testing.TB) {
 	t.Skip("need clickhouse-server: not found")
 }
 
-// options lead to a database of its own for each folder.
+// options lead to a database of its own for each folder. Most events of the
+// suite share a partition, which costs half as much; see TestPartitions.
 func options(dir string) Options {
-	return Options{Addrs: addrs, Cluster: chtest.Name, Database: fmt.Sprintf("t%x", sha256.Sum256([]byte(dir)))[:20], OwnDays: 30}
+	return Options{Addrs: addrs, Cluster: chtest.Name, Database: fmt.Sprintf("t%x", sha256.Sum256([]byte(dir)))[:20], OwnDays: 1}
 }
 
 func open(t testing.TB, dir string) eventstore.Store {

@@ -85,6 +85,10 @@ func (d dialect) Fold(x string) string {
 	return "lower(" + x + ")" // numbers and ids as text
 }
 
+// Ordered implements sqlfilter.Orderer: 18.16 takes a text and the same with
+// NULs behind it for equal when it orders them.
+func (dialect) Ordered(x string) string { return "hex(" + x + ")" }
+
 func (dialect) Has(x, y string) string    { return "position(" + x + ", " + y + ") > 0" }
 func (dialect) Starts(x, y string) string { return "startsWith(" + x + ", " + y + ")" }
 func (dialect) Ends(x, y string) string   { return "endsWith(" + x + ", " + y + ")" }

@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Citywall Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package clickhouse
 
 import (

@@ -218,20 +218,8 @@ func (s *Store) events(ctx context.Context, partial bool, w *where, keys []walk.
 	}
 	w.between(time.UnixMicro(from).UTC(), time.UnixMicro(to+1).UTC())
 	w.add("id IN " + w.b.Arg(ids))
-	rows, err := s.query(ctx, partial, "SELECT "+eventColumns+" FROM "+s.opt.Database+".events WHERE "+w.String(), w.b.Args)
+	got, err := s.some(ctx, partial, w, len(keys))
 	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	got := make(map[walk.Key]*event.Event, len(keys))
-	for rows.Next() {
-		k, e, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		got[k] = e
-	}
-	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	out := make([]*event.Event, 0, len(keys))
@@ -244,6 +232,24 @@ func (s *Store) events(ctx context.Context, partial bool, w *where, keys []walk.
 		}
 	}
 	return out, nil
+}
+
+// some reads up to n events for which w holds, in no order.
+func (s *Store) some(ctx context.Context, partial bool, w *where, n int) (map[walk.Key]*event.Event, error) {
+	rows, err := s.query(ctx, partial, fmt.Sprintf("SELECT %s FROM %s.events WHERE %s LIMIT %d", eventColumns, s.opt.Database, w, n), w.b.Args)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := make(map[walk.Key]*event.Event, n)
+	for rows.Next() {
+		k, e, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = e
+	}
+	return out, rows.Err()
 }
 
 // Get implements eventstore.Store. It knows no time and so looks through all
@@ -259,19 +265,12 @@ func (s *Store) Get(ctx context.Context, sc identity.Scope, id event.ID) (*event
 			if days > 0 {
 				w.add(fmt.Sprintf("part >= %d", dayNumber(today.AddDate(0, 0, -days))))
 			}
-			keys, err := s.keys(ctx, partial, w, eventstore.Oldest, 1)
+			es, err := s.some(ctx, partial, w, 1)
 			if err != nil {
 				return err
 			}
-			if len(keys) == 0 {
-				continue
-			}
-			es, err := s.events(ctx, partial, scoped(v, sc), keys)
-			if err != nil {
-				return err
-			}
-			if len(es) > 0 {
-				e = es[0]
+			for _, x := range es {
+				e = x
 				return nil
 			}
 		}

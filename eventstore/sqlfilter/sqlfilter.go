@@ -71,6 +71,12 @@ type Dialect interface {
 	AnyText(b *Builder, word string) string
 }
 
+// Orderer is a Dialect whose folded texts stand in the order of their bytes only
+// by another expression.
+type Orderer interface {
+	Ordered(x string) string
+}
+
 // Builder collects the arguments of one statement.
 type Builder struct {
 	Dialect Dialect
@@ -315,8 +321,12 @@ func (b *Builder) text(c eventstore.Cond) (match func(x string) string, err erro
 			p := b.Arg(c.Value)
 			return func(x string) string { return d.Compare(x, orders[c.Op], p) }, nil
 		}
+		ordered := func(x string) string { return x }
+		if o, ok := d.(Orderer); ok {
+			ordered = o.Ordered
+		}
 		p := fold(c.Value)
-		return func(x string) string { return d.Fold(x) + " " + orders[c.Op] + " " + p }, nil
+		return func(x string) string { return ordered(d.Fold(x)) + " " + orders[c.Op] + " " + ordered(p) }, nil
 	}
 	return nil, fault.New(fault.Invalid, "unknown comparison %q", c.Op)
 }

@@ -140,14 +140,6 @@ func each(t testing.TB, s eventstore.Store, sc identity.Scope, q eventstore.Quer
 // check asks everything about one query and compares.
 func check(t testing.TB, s eventstore.Store, o oracle, sc identity.Scope, q eventstore.Query) {
 	t.Helper()
-	want := selects(t, s, o, sc, q)
-	q.Limit = min(len(want)/3+1, 1000)
-	sameEvents(t, pages(t, s, sc, q), want)
-}
-
-// selects compares what a query selects, pages left out, and returns it.
-func selects(t testing.TB, s eventstore.Store, o oracle, sc identity.Scope, q eventstore.Query) []*event.Event {
-	t.Helper()
 	want := o.search(sc, q)
 	n, err := s.Count(t.Context(), sc, q)
 	if err != nil {
@@ -157,7 +149,8 @@ func selects(t testing.TB, s eventstore.Store, o oracle, sc identity.Scope, q ev
 		t.Fatalf("count is %d, want %d", n, len(want))
 	}
 	sameEvents(t, each(t, s, sc, q), want)
-	return want
+	q.Limit = min(len(want)/3+1, 1000)
+	sameEvents(t, pages(t, s, sc, q), want)
 }
 
 func testScope(t *testing.T, s eventstore.Store, o oracle) {
@@ -195,7 +188,7 @@ func testScope(t *testing.T, s eventstore.Store, o oracle) {
 				t.Error(d)
 			}
 			for i, k := range o {
-				if k.e.Realm == asset.City && i%9 > 0 {
+				if k.e.Realm == asset.City && i%17 > 0 || k.e.Realm != asset.City && i%3 > 0 {
 					continue // enough of them
 				}
 				e, err := s.Get(t.Context(), sc, k.e.ID)

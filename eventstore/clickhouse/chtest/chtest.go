@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Citywall Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 // Package chtest runs a ClickHouse cluster of some shards on this machine, one
 // server each. For tests only. Without clickhouse-server a test skips loudly,
 // and CITYWALL_REQUIRE=clickhouse turns the skip into a failure.
@@ -14,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -123,7 +126,7 @@ const configFile = `<yandex>
 `
 
 const usersFile = `<yandex>
-<profiles><default><max_memory_usage>2000000000</max_memory_usage><max_threads>2</max_threads></default></profiles>
+<profiles><default><max_memory_usage>2000000000</max_memory_usage><max_threads>1</max_threads></default></profiles>
 <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>
 <quotas><default></default></quotas>
 </yandex>
@@ -150,15 +153,21 @@ func (s *server) start(bin string) error {
 	defer out.Close()
 	s.cmd = exec.Command(bin, "--config-file="+filepath.Join(s.dir, "config.xml"))
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, out, out
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
+	// A test that is killed takes its servers with it. That is bound to the
+	// thread that starts them, so the thread stays as long as they.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
 	s.done = make(chan struct{})
 	go func() {
-		_ = s.cmd.Wait() // how it ended is told by who ended it
-		close(s.done)
+		defer close(s.done)
+		runtime.LockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = s.cmd.Wait() // how it ended is told by who ended it
+		}
 	}()
-	return nil
+	return <-started
 }
 
 // answers waits until server i does.
