@@ -26,7 +26,7 @@ import (
 // same times as live.
 func TestFilesAreRead(t *testing.T) {
 	for _, sample := range []int{0, 100} {
-		opt := small(2)
+		opt := quick(2)
 		opt.Sample = sample
 		files(t, play(t, "hospital", opt))
 	}

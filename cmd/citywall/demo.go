@@ -277,7 +277,11 @@ func compare(io streams, l text.Lang, incs []incident.Incident, t exercise.Truth
 	truth(t.Entry.Host + ", " + narrate.Time(l, t.Entry.Time))
 	say("demo.entry")
 	found(narrate.Entry(l, inc.Entry))
-	truth(narrate.Kind(l, t.Entry.Kind) + ": " + t.Entry.Vector + " (" + t.Entry.External.String() + ")")
+	way := narrate.Kind(l, t.Entry.Kind) + ": " + t.Entry.Vector
+	if t.Entry.External.IsValid() { // a stick comes from nowhere
+		way += " (" + t.Entry.External.String() + ")"
+	}
+	truth(way)
 	say("demo.path")
 	for i := range max(len(inc.Hops), len(t.Hops)) {
 		if i < len(inc.Hops) {
