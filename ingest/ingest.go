@@ -30,6 +30,7 @@ import (
 	"citywall/ingest/format/evtx"
 	"citywall/ingest/format/exchange"
 	"citywall/ingest/format/iis"
+	"citywall/ingest/format/journald"
 	"citywall/ingest/format/jsonl"
 	"citywall/ingest/format/modsecurity"
 	"citywall/ingest/format/nameserver"
@@ -58,6 +59,7 @@ func Formats() []format.Format {
 		zeek.Format(),
 		netflow.Format(),
 		eve.Format(),
+		journald.Format(),
 		utmp.Format(),
 		auditd.Format(),
 		modsecurity.Format(),

@@ -83,6 +83,18 @@ var dialects = sync.OnceValue(func() []format.Dialect {
 	}
 })
 
+// DialectOf returns the dialect that reads what app wrote, nil when none does.
+// The journal of systemd has the same messages under another header.
+func DialectOf(app, msg string) *format.Dialect {
+	list := dialects()
+	for i := range list {
+		if d := &list[i]; d.Match(app, msg) {
+			return d
+		}
+	}
+	return nil
+}
+
 // standalone returns the dialect of a line that stands without a syslog header,
 // nil when there is none.
 func standalone(line string) *format.Dialect {

@@ -121,11 +121,8 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 func content(e *event.Event, msg string, p format.Pos, src format.Source) error {
 	app := e.Fields.Str("appname")
 	trimmed := strings.TrimSpace(msg)
-	list := dialects()
-	for i := range list {
-		if d := &list[i]; d.Match(app, trimmed) {
-			return d.Read(trimmed, e, p, src)
-		}
+	if d := DialectOf(app, trimmed); d != nil {
+		return d.Read(trimmed, e, p, src)
 	}
 	e.Product = "linux"
 	e.Service = strings.ToLower(app)

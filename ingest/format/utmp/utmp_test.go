@@ -72,7 +72,7 @@ func TestRecords(t *testing.T) {
 		}
 		want := []struct{ service, fields, view string }{
 			{"wtmp", `{"ut_type":"BOOT_TIME","ut_pid":"0","ut_line":"~","ut_id":"","ut_user":"reboot","ut_host":"6.1.0-28-amd64"}`,
-				`{"user":{"name":"reboot"},"message":"BOOT_TIME ~ reboot"}`},
+				`{"message":"BOOT_TIME ~ reboot"}`},
 			{"wtmp", `{"ut_type":"USER_PROCESS","ut_pid":"4101","ut_line":"pts/0","ut_id":"","ut_user":"wang","ut_host":"10.1.9.4","ut_addr":"10.1.9.4"}`,
 				`{"src":"10.1.9.4","user":{"name":"wang"},"action":"logon","outcome":"success","message":"USER_PROCESS pts/0 wang"}`},
 			{"wtmp", `{"ut_type":"USER_PROCESS","ut_pid":"700","ut_line":"tty1","ut_id":"","ut_user":"lin","ut_host":""}`,
