@@ -34,12 +34,12 @@ func Dialect() format.Dialect {
 
 func sniff(head []byte) int {
 	if format.SniffLines(head, func(l []byte) bool {
-		at, rest, ok := bracket(string(l))
-		if !ok {
+		if l[0] != '[' {
 			return false
 		}
+		at, rest, _ := bracket(string(l))
 		_, _, err := stamp(at, time.UTC)
-		_, ok = levelOf(rest)
+		_, ok := levelOf(rest)
 		return err == nil && ok
 	}) {
 		return 85

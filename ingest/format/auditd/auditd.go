@@ -47,7 +47,9 @@ func Dialect() format.Dialect {
 }
 
 func sniff(head []byte) int {
-	if format.SniffLines(head, func(l []byte) bool { return isRaw(string(l)) || separator(l) }) {
+	if format.SniffLines(head, func(l []byte) bool {
+		return bytes.Contains(l, []byte(" msg=audit(")) && isRaw(string(l)) || separator(l)
+	}) {
 		return 95
 	}
 	return 0

@@ -34,7 +34,7 @@ func sniffWindows(head []byte) int {
 	if bytes.Contains(head[:min(len(head), 256)], []byte("Microsoft DHCP Service Activity Log")) || bytes.Contains(head[:min(len(head), 256)], []byte("Microsoft DHCPv6 Service Activity Log")) {
 		return 95
 	}
-	if format.SniffLines(head, func(l []byte) bool { return isWindows(string(l)) }) {
+	if format.SniffLines(head, func(l []byte) bool { return l[0] >= '0' && l[0] <= '9' && isWindows(string(l)) }) {
 		return 85
 	}
 	return 0

@@ -52,7 +52,7 @@ func sniff(head []byte) int {
 		}
 		return 0
 	}
-	if format.SniffLines(head, func(l []byte) bool { return isOwn(string(l)) }) {
+	if format.SniffLines(head, func(l []byte) bool { return bytes.Contains(l, []byte("SVC")) && isOwn(string(l)) }) {
 		return 85
 	}
 	return 0

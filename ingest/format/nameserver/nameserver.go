@@ -74,6 +74,9 @@ func stampBIND(s string, loc *time.Location) (t time.Time, raw string, assumed, 
 
 func sniffBIND(head []byte) int {
 	if format.SniffLines(head, func(l []byte) bool {
+		if len(l) < 25 || l[2] != '-' && l[10] != 'T' {
+			return false
+		}
 		_, raw, _, ok := stampBIND(string(l), time.UTC)
 		return ok && isBIND(string(l[len(raw):]))
 	}) {

@@ -44,6 +44,9 @@ func stampUnbound(s string, src format.Source) (w format.When, raw, rest string,
 
 func sniffUnbound(head []byte) int {
 	if format.SniffLines(head, func(l []byte) bool {
+		if !bytes.Contains(l, []byte("unbound[")) {
+			return false
+		}
 		_, _, _, ok := stampUnbound(string(l), format.Source{})
 		return ok
 	}) {

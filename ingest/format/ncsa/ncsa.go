@@ -37,7 +37,13 @@ func Dialect() format.Dialect {
 }
 
 func sniff(head []byte) int {
-	if format.SniffLines(head, func(l []byte) bool { _, ok := split(string(l)); return ok }) {
+	if format.SniffLines(head, func(l []byte) bool {
+		if !bytes.Contains(l, []byte(`] "`)) {
+			return false
+		}
+		_, ok := split(string(l))
+		return ok
+	}) {
 		return 85
 	}
 	return 0

@@ -36,7 +36,7 @@ func Dialect() format.Dialect {
 }
 
 func sniff(head []byte) int {
-	if format.SniffLines(head, func(l []byte) bool { return is(string(l)) }) {
+	if format.SniffLines(head, func(l []byte) bool { return len(l) > 30 && l[4] == '/' && is(string(l)) }) {
 		return 90
 	}
 	return 0
