@@ -33,6 +33,24 @@ type Sealed struct {
 	Bytes  int64
 }
 
+// Backuper is a store whose events lie in the data folder and are backed up
+// with it.
+type Backuper interface {
+	// Backup adds one consistent state of the store to a, while it goes on
+	// being used. Its counterpart is the opening of a folder that holds these
+	// files.
+	Backup(ctx context.Context, a Archive) error
+}
+
+// Archive takes the files of a backup.
+type Archive interface {
+	// Fixed adds a file that never changes again; its hash was taken when it
+	// was made. name has slashes and lies below the store's folder.
+	Fixed(ctx context.Context, name, path, sha256 string, size int64) error
+	// Add adds a file as it is now.
+	Add(ctx context.Context, name, path string) error
+}
+
 // Keeper is a store whose days can be sealed and let go. Package keep decides
 // which and when; nobody else calls Seal or LetGo.
 type Keeper interface {

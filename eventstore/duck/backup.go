@@ -14,24 +14,15 @@ import (
 	"strings"
 	"time"
 
+	"citywall/eventstore"
 	"citywall/internal/durable"
 	"citywall/internal/fault"
 )
 
-// Archive takes the files of a backup.
-type Archive interface {
-	// Fixed adds a file that never changes again; its hash was taken when it
-	// was made. name has slashes and lies below the store's folder.
-	Fixed(ctx context.Context, name, path, sha256 string, size int64) error
-	// Add adds a file as it is now.
-	Add(ctx context.Context, name, path string) error
-}
-
-// Backup adds one consistent state of the store to a, while it goes on being
-// used: sealed files as they are, hot tables and lists as Parquet under
+// Backup implements eventstore.Backuper: sealed files as they are, hot tables and lists as Parquet under
 // restore/, where the next opening of a restored folder takes them in. Files
 // let go meanwhile stay until it has ended.
-func (s *Store) Backup(ctx context.Context, a Archive) error {
+func (s *Store) Backup(ctx context.Context, a eventstore.Archive) error {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
 	r, err := s.snapshot(ctx)

@@ -51,8 +51,10 @@ type Keeper struct {
 
 	stMu    sync.Mutex
 	trouble error
-	told    int // mishaps of the store that are recorded
-	others  int
+
+	recMu  sync.Mutex
+	told   int // mishaps of the store that are recorded
+	others int // and of other parts
 }
 
 // How often it looks, and how far deletions lie apart.
@@ -93,7 +95,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 // Tick does once what is due. What fails is logged, shown, and tried again at
 // the next tick.
 func (k *Keeper) Tick(ctx context.Context) {
-	err := errors.Join(k.clock(ctx), k.record(ctx), k.seal(ctx), k.retain(ctx))
+	err := errors.Join(k.clock(ctx), k.Record(ctx), k.seal(ctx), k.retain(ctx))
 	if ctx.Err() != nil {
 		return
 	}
@@ -244,8 +246,10 @@ func (k *Keeper) readStamp() (time.Time, error) {
 	return t, nil
 }
 
-// record keeps what was found amiss, until somebody has seen it.
-func (k *Keeper) record(ctx context.Context) error {
+// Record keeps what was found amiss, until somebody has seen it.
+func (k *Keeper) Record(ctx context.Context) error {
+	k.recMu.Lock()
+	defer k.recMu.Unlock()
 	save := func(all []mishap.Mishap, done *int) error {
 		for _, m := range all[min(*done, len(all)):] {
 			k.p.Log.Error("keep: " + m.Text("en"))
