@@ -43,6 +43,7 @@ const (
 	RequestsBeforeSigns = "requests_before_signs" // {signs, of, requests}: so many of the signs follow a request of this client
 	OddPort             = "odd_port"              // {port}: no common service has this port
 	AltPort             = "alt_port"              // {port}: a second port of the web
+	CalledAfterTool     = "called_after_tool"     // {tool, after_s}: the first call so soon after a program for control from afar showed
 	NoName              = "no_name"               // {}: no name led to the address, though the source's questions are visible
 	BadCertificate      = "bad_certificate"       // {verdict}: the sensor's words
 	BareSNI             = "bare_sni"              // {}: TLS to a bare address
@@ -78,6 +79,8 @@ const (
 const (
 	LogsBeginAt    = "logs_begin"       // {time, before_s}: the first sign comes so soon after the logs begin that nothing before is known to be good
 	QuietBefore    = "quiet_before"     // {days, until}: so many days of records without a sign
+	OrdinaryDay    = "ordinary_day"     // {until}: nothing shows the way in; the last whole day without any sign ended then
+	NoOrdinaryDay  = "no_ordinary_day"  // {time}: nothing shows the way in, and no whole day since the logs begin is without a sign
 	OnlyAttempts   = "only_attempts"    // {until, attempts}: until then attempts, no success
 	RanBefore      = "ran_before"       // {time}: what was stopped then had been running; since when is not in these logs
 	FirstBadMove   = "first_bad_move"   // {kind, from}: the move by which it was entered

@@ -164,16 +164,24 @@ func Summarise(rs []Result) Summary {
 		return 0
 	}
 	add("pass", true, func(r Result) float64 { return yes(r.Pass) })
-	add("entry_right", true, func(r Result) float64 { return yes(r.EntryRight) })
-	add("interval", true, func(r Result) float64 { return yes(r.Interval) })
-	add("first_error_s", false, func(r Result) float64 { return math.Abs(r.FirstError.Seconds()) })
-	add("host_recall", true, func(r Result) float64 { return r.HostRecall })
-	add("host_precision", true, func(r Result) float64 { return r.HostPrecision })
-	add("hop_recall", true, func(r Result) float64 { return r.HopRecall })
-	add("hop_precision", true, func(r Result) float64 { return r.HopPrecision })
-	add("kind_right", true, func(r Result) float64 { return r.KindRight })
-	add("tau", false, func(r Result) float64 { return r.Tau })
-	add("hop_error_s", false, func(r Result) float64 { return r.HopError.Seconds() })
+	of := func(f func(Result) float64) func(Result) float64 { // where nothing happened, only accusing can be wrong
+		return func(r Result) float64 {
+			if !r.Attack {
+				return math.NaN()
+			}
+			return f(r)
+		}
+	}
+	add("entry_right", true, of(func(r Result) float64 { return yes(r.EntryRight) }))
+	add("interval", true, of(func(r Result) float64 { return yes(r.Interval) }))
+	add("first_error_s", false, of(func(r Result) float64 { return math.Abs(r.FirstError.Seconds()) }))
+	add("host_recall", true, of(func(r Result) float64 { return r.HostRecall }))
+	add("host_precision", true, of(func(r Result) float64 { return r.HostPrecision }))
+	add("hop_recall", true, of(func(r Result) float64 { return r.HopRecall }))
+	add("hop_precision", true, of(func(r Result) float64 { return r.HopPrecision }))
+	add("kind_right", true, of(func(r Result) float64 { return r.KindRight }))
+	add("tau", false, of(func(r Result) float64 { return r.Tau }))
+	add("hop_error_s", false, of(func(r Result) float64 { return r.HopError.Seconds() }))
 	add("invented", false, func(r Result) float64 { return float64(r.Invented) })
 	for _, g := range []incident.Grade{incident.Observed, incident.Inferred, incident.Assumed} {
 		add(string(g)+"_true", true, func(r Result) float64 {

@@ -186,7 +186,7 @@ func TestKendall(t *testing.T) {
 func TestSummarise(t *testing.T) {
 	var rs []Result
 	for i := range 4 {
-		rs = append(rs, Result{Scenario: "hospital", Pass: i > 0, Invented: i + 1, HostRecall: 1})
+		rs = append(rs, Result{Scenario: "hospital", Attack: true, Pass: i > 0, Invented: i + 1, HostRecall: 1})
 	}
 	s := Summarise(rs)
 	if s.Seeds != 4 || s.Passed != 3 {

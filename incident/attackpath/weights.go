@@ -52,6 +52,7 @@ type Weights struct {
 	Upload    float64 // much more went out than came in
 	Binary    float64 // programs were fetched
 	SharedBad float64 // the address is used by another suspicious channel
+	AfterTool float64 // begins just after a program for control from afar showed on the source
 	Popular   float64 // many of our machines speak to the address
 
 	// Search.
@@ -73,7 +74,7 @@ func Defaults() Weights {
 		Switch: 2, Privileged: 0.5, RemoteExec: 2, AdminShare: 1.5, OffHours: 1, AfterFails: 1.5,
 		Plain: -1.5, Domain: -3, FromOutside: 1, NewMachine: 1.5,
 		OddPort: 1.5, AltPort: 0.5, NoName: 1, BadCert: 1.5, BareSNI: 1, Regular: 1.5, Busy: 0.5, Long: 0.5,
-		Upload: 1, Binary: 1, SharedBad: 2, Popular: -2,
+		Upload: 1, Binary: 1, SharedBad: 2, AfterTool: 1.5, Popular: -2,
 		Open: 0.5, Another: 1, Dwell: 0.05, K: 5, MaxHops: 12, Hop: 0.5, Channel: 0.5,
 	}
 }
@@ -88,7 +89,7 @@ func (w Weights) Map() map[string]string {
 		"admin_share": f(w.AdminShare), "off_hours": f(w.OffHours), "after_failures": f(w.AfterFails), "plain_access": f(w.Plain),
 		"domain_service": f(w.Domain), "from_outside": f(w.FromOutside), "new_machine": f(w.NewMachine), "odd_port": f(w.OddPort), "alt_port": f(w.AltPort),
 		"no_name": f(w.NoName), "bad_certificate": f(w.BadCert), "bare_sni": f(w.BareSNI), "regular": f(w.Regular), "busy": f(w.Busy),
-		"long": f(w.Long), "upload": f(w.Upload), "binary": f(w.Binary), "shared_address": f(w.SharedBad), "popular": f(w.Popular), "open_start": f(w.Open), "another_start": f(w.Another),
+		"long": f(w.Long), "upload": f(w.Upload), "binary": f(w.Binary), "shared_address": f(w.SharedBad), "after_tool": f(w.AfterTool), "popular": f(w.Popular), "open_start": f(w.Open), "another_start": f(w.Another),
 		"dwell": f(w.Dwell), "k": strconv.Itoa(w.K), "max_hops": strconv.Itoa(w.MaxHops), "hop_from": f(w.Hop), "channel_from": f(w.Channel),
 	}
 }

@@ -50,8 +50,10 @@ type analysis struct {
 
 	signs    map[int][]sign
 	badSince map[int]int64
-	guilty   map[sessionKey]deed // sessions in which the intruder acted
-	pushes   map[pushKey][]push  // what was made to run on many machines
+	fires    map[string]map[int][]int64 // by rule and host: on which days
+	lost     map[int]bool               // hosts with a sign of compromise
+	guilty   map[sessionKey]deed        // sessions in which the intruder acted
+	pushes   map[pushKey][]push         // what was made to run on many machines
 	channels []channel
 	covert   []covert
 	moves    []attackpath.Move

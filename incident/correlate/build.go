@@ -269,18 +269,54 @@ func (a *analysis) firstCompromise(t *thread) (*incident.FirstCompromise, incide
 	if last := a.lastGood(t); last != 0 {
 		f.LastGood = at(last)
 	}
+	f.Seen = w.Kind != "" && w.Kind != "c2" && w.Grade != incident.Assumed
+	if !f.Seen {
+		f.OrdinaryDay = at(a.ordinaryDay(t))
+	}
 	fc := patientzero.Interval(f)
-	if unc := a.beganUnc(t); unc >= int64(500*time.Millisecond) {
-		fc.Latest = fc.Latest.Add(time.Duration(unc)) // the first bad moment is known no better
+	if unc := a.beganUnc(t, first) + int64(a.clocks.Doubt()); unc >= int64(500*time.Millisecond) {
+		fc.Latest = fc.Latest.Add(time.Duration(unc)) // both ends are known no better
+		if !fc.LowerOpen {
+			fc.Earliest = fc.Earliest.Add(-time.Duration(unc))
+		}
 	}
 	return &fc, patientzero.Entry(w)
 }
 
 // beganUnc is the uncertainty of the first bad moment.
-func (a *analysis) beganUnc(t *thread) int64 {
+func (a *analysis) beganUnc(t *thread, first *sign) int64 {
 	for _, i := range t.entries {
 		if a.moves[i].To == t.root && a.moves[i].T == t.began {
 			return a.moves[i].Unc
+		}
+	}
+	if first != nil {
+		_, unc := a.clocks.Fix(first.sensor)
+		return unc
+	}
+	return 0
+}
+
+// ordinaryDay is the end of the last whole local day, patientzero.Margin before
+// the thread began, on which the root wrote or was seen and showed no sign that
+// is not usual here; 0 when there is none since the logs begin.
+func (a *analysis) ordinaryDay(t *thread) int64 {
+	_, off := time.Unix(0, t.began).In(a.cfg.zone).Zone()
+	midnight := a.day(t.began-int64(patientzero.Margin))*dayNS - int64(off)*1e9
+	for begin := a.logsBegin(t.root); midnight-dayNS >= begin; midnight -= dayNS {
+		ordinary, seen := true, false
+		for i := range a.signs[t.root] {
+			s := &a.signs[t.root][i]
+			if s.t < midnight && s.last >= midnight-dayNS && s.observer == "" {
+				seen = true
+				ordinary = ordinary && (s.weight < 1 || a.background(s) || a.usual(s))
+			}
+		}
+		for _, c := range a.contacts {
+			seen = seen || (c.src == t.root || c.dst == t.root) && c.first < midnight && c.last >= midnight-dayNS
+		}
+		if ordinary && seen {
+			return midnight
 		}
 	}
 	return 0

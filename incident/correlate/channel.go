@@ -36,6 +36,7 @@ type channel struct {
 	upload      int64
 	uploadPlain bool
 	finding     *sign // the strongest about this very channel
+	tool        *sign // of a program for control from afar, just before it began
 	anomalous   bool
 }
 
@@ -175,7 +176,7 @@ func (a *analysis) weigh(x *channel, visitors int, names map[int]bool) {
 		habit = max(habit, c.past.pair)
 	}
 	switch {
-	case habit >= 3:
+	case habit >= 3 || a.timetable(x):
 		add(w.Habit, incident.Habit, "days", itoa(int64(habit)))
 	case p.pair > 0:
 		add(w.Habit*0.7, incident.Habit, "days", itoa(int64(p.pair)))
@@ -204,11 +205,61 @@ func (a *analysis) weigh(x *channel, visitors int, names map[int]bool) {
 	if x.longest >= int64(10*time.Minute) {
 		add(w.Long, incident.LongSession, "seconds", itoa(x.longest/1e9))
 	}
-	if x.out >= exfilMin && x.out >= 5*x.in {
+	if x.out >= exfilMin && x.out >= 5*x.in && !a.timetable(x) {
 		telling(w.Upload, incident.Upload, "bytes", itoa(x.out))
 		x.upload = max(x.upload, x.out)
 	}
+	if s := a.toolBefore(x); s != nil && visitors < 5 {
+		x.tool = s
+		telling(w.AfterTool, incident.CalledAfterTool, "tool", s.what, "after_s", decimal(round(float64(x.first-s.t)/1e9, 1)))
+	}
 	a.weighFindings(x, telling)
+}
+
+// timetable reports a channel that is used on several days, on each at about the
+// same time and for about the same amount, as backups are: nobody steals by the
+// clock.
+func (a *analysis) timetable(x *channel) bool {
+	type use struct{ at, out int64 }
+	days := map[int64]use{}
+	for _, c := range x.contacts {
+		d := a.day(c.first)
+		u, ok := days[d]
+		if !ok {
+			u.at = c.first
+		}
+		u.out += c.out
+		days[d] = u
+	}
+	if len(days) < 2 || len(days) < int((x.last-x.first)/dayNS) {
+		return false
+	}
+	first := days[a.day(x.first)]
+	for _, u := range days {
+		apart := abs(u.at-first.at) % dayNS
+		if min(apart, dayNS-apart) > int64(90*time.Minute) || u.out > 6*first.out || first.out > 6*u.out {
+			return false
+		}
+	}
+	return true
+}
+
+// callsHome is within what time of its first sign a program for control from
+// afar calls its maker or its master.
+const callsHome = int64(5 * time.Minute)
+
+// toolBefore is the sign of such a program on the source just before the first
+// connection of a channel that the source never had before.
+func (a *analysis) toolBefore(x *channel) *sign {
+	if x.first-a.first < int64(time.Hour) {
+		return nil
+	}
+	for i := range a.signs[x.src] {
+		if s := &a.signs[x.src][i]; s.step == detect.StepControl && s.peer < 0 && s.level >= detect.Low && x.first >= s.t-int64(5*time.Second) && x.first-s.t <= callsHome {
+			return s
+		}
+	}
+	return nil
 }
 
 // weighMarks adds what sensors noted about the very connection.

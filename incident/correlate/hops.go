@@ -267,6 +267,9 @@ func (a *analysis) channelHop(x *channel, kind string, since int64) incident.Hop
 
 func (a *analysis) channelTechnique(x *channel, kind string) string {
 	if kind == "c2" {
+		if x.tool != nil && strings.HasPrefix(x.tool.technique, "T1219") {
+			return x.tool.technique
+		}
 		if x.port == 80 || x.port == 443 {
 			return "T1071.001"
 		}

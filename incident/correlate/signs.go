@@ -228,8 +228,11 @@ func (a *analysis) courses() {
 }
 
 // bad finds since when each host shows enough to count as under foreign
-// control: one sign that says so, or signs of several steps that add up.
+// control: one sign that says so, or signs of several steps that add up. What
+// went before it in one course, and is not usual here, is then read as its
+// beginning.
 func (a *analysis) bad() {
+	a.count()
 	for h, l := range a.signs {
 		if a.hosts.List[h].External {
 			continue
@@ -240,16 +243,80 @@ func (a *analysis) bad() {
 			if s.observer != "" || attempt(s.step) {
 				continue
 			}
-			if s.compromise {
-				a.setBad(h, s.t)
-				break
+			since, ok := s.t, s.compromise
+			if !ok {
+				since, ok = a.addsUp(l[:i+1])
 			}
-			if t, ok := a.addsUp(l[:i+1]); ok {
-				a.setBad(h, t)
+			if ok {
+				a.setBad(h, a.beginning(l[:i], since))
 				break
 			}
 		}
 	}
+}
+
+// beginning goes back from a compromise over what preceded it on the host: signs
+// that are telling and unusual, none further from the next than a course of
+// events.
+func (a *analysis) beginning(l []sign, since int64) int64 {
+	for i := len(l) - 1; i >= 0 && since-l[i].t <= int64(a.cfg.p.Course); i-- {
+		if s := &l[i]; s.t < since && s.weight >= 1 && s.observer == "" && !attempt(s.step) && !a.background(s) && !a.usual(s) {
+			since = s.t
+		}
+	}
+	return since
+}
+
+// commonHosts is on how many machines that show nothing worse a rule must fire
+// to be usual.
+const commonHosts = 3
+
+// count notes on which hosts each rule fires, and on which days.
+func (a *analysis) count() {
+	a.fires = map[string]map[int][]int64{}
+	a.lost = map[int]bool{}
+	for h, l := range a.signs {
+		for i := range l {
+			s := &l[i]
+			if s.observer != "" {
+				continue
+			}
+			if s.compromise {
+				a.lost[h] = true
+			}
+			by := a.fires[s.rule]
+			if by == nil {
+				by = map[int][]int64{}
+				a.fires[s.rule] = by
+			}
+			if d := a.day(s.t); !slices.Contains(by[h], d) {
+				by[h] = append(by[h], d)
+			}
+		}
+	}
+}
+
+// usual reports a rule that fires on several machines that show nothing worse,
+// or did so on this one on two earlier days.
+func (a *analysis) usual(s *sign) bool {
+	n := 0
+	for h, days := range a.fires[s.rule] {
+		if !a.lost[h] && h != s.host {
+			n++
+		}
+		if h == s.host {
+			before := 0
+			for _, d := range days {
+				if d < a.day(s.t) {
+					before++
+				}
+			}
+			if before >= 2 {
+				return true
+			}
+		}
+	}
+	return n >= commonHosts
 }
 
 func (a *analysis) setBad(h int, t int64) {

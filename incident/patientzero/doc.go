@@ -11,9 +11,13 @@
 //   - attempts only: somebody was still trying (a scan, refused logons), so he
 //     was not in yet; the lower end is the beginning of those attempts when quiet
 //     records precede them;
-//   - quiet: records of at least Quiet before the first bad moment show no sign;
-//     the lower end is then one Step before the first bad moment that the
-//     records can tell apart: the last ordinary record of the host.
+//   - quiet, and the way in is on record: records of at least Quiet before the
+//     first bad moment show no sign; the lower end is the last ordinary record of
+//     the host before he came;
+//   - an ordinary day: where nothing shows how he came, an ordinary record proves
+//     little, because he may have been there and kept still. The lower end is
+//     then the end of the last whole day without any sign, Margin or more before
+//     the first bad moment.
 //
 // With less than Quiet of records before, nothing is known to be good: the lower
 // end stays open, "logs begin at X; entry may be earlier".

@@ -23,6 +23,8 @@ type Facts struct {
 	Attempts     int       // refused or failed before the first bad moment
 	AttemptFirst time.Time // when they began
 	LastGood     time.Time // last ordinary record of the host before anything of the incident
+	Seen         bool      // the way in is on record: FirstBad is when he came, not the first that he did
+	OrdinaryDay  time.Time // end of the last whole day of the host without any sign, Margin before FirstBad; zero when there is none
 	Stopped      bool      // the first bad moment is the end of something that had been running
 	Quiet        time.Duration
 }
@@ -47,6 +49,12 @@ func Interval(f Facts) incident.FirstCompromise {
 	case !f.AttemptFirst.IsZero() && f.AttemptFirst.Before(f.FirstBad):
 		out.Earliest = f.AttemptFirst
 		out.KnownGood = reason(incident.OnlyAttempts, "until", stamp(f.AttemptFirst), "attempts", strconv.Itoa(f.Attempts))
+	case !f.Seen && f.OrdinaryDay.IsZero():
+		out.LowerOpen = true
+		out.KnownGood = reason(incident.NoOrdinaryDay, "time", stamp(f.LogsBegin))
+	case !f.Seen:
+		out.Earliest = f.OrdinaryDay
+		out.KnownGood = reason(incident.OrdinaryDay, "until", stamp(out.Earliest))
 	default:
 		out.Earliest = quietUntil
 		if !f.LastGood.IsZero() && f.LastGood.Before(quietUntil) {
@@ -56,6 +64,10 @@ func Interval(f Facts) incident.FirstCompromise {
 	}
 	return out
 }
+
+// Margin is how long before the first bad moment a day must have ended to count
+// as ordinary.
+const Margin = 6 * time.Hour
 
 func reason(code string, pairs ...string) incident.Reason {
 	r := incident.Reason{Code: code, Args: map[string]string{}}

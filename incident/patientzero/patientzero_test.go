@@ -23,12 +23,14 @@ func TestInterval(t *testing.T) {
 		earliest time.Time
 		code     string
 	}{
-		{"quiet for days: from the last ordinary record", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.9)}, false, day(2.9), incident.QuietBefore},
+		{"quiet for days: from the last ordinary record", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.9), Seen: true}, false, day(2.9), incident.QuietBefore},
 		{"attempts before: he was still outside when they began", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.99), AttemptFirst: day(2.95), Attempts: 90}, false, day(2.95), incident.OnlyAttempts},
+		{"nothing shows how he came: to the end of the last ordinary day", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.9), OrdinaryDay: day(2)}, false, day(2), incident.OrdinaryDay},
+		{"nothing shows how he came, and no day was ordinary", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.9)}, true, time.Time{}, incident.NoOrdinaryDay},
 		{"the logs have hardly begun", patientzero.Facts{LogsBegin: day(0), FirstBad: day(0.001)}, true, time.Time{}, incident.LogsBeginAt},
 		{"the attempts began with the logs", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), AttemptFirst: day(0.5), Attempts: 9000}, true, time.Time{}, incident.LogsBeginAt},
 		{"something that had been running was stopped", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), Stopped: true}, true, time.Time{}, incident.RanBefore},
-		{"attempts after the first bad moment say nothing", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2), AttemptFirst: day(3.5)}, false, day(2), incident.QuietBefore},
+		{"attempts after the first bad moment say nothing", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2), AttemptFirst: day(3.5), Seen: true}, false, day(2), incident.QuietBefore},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.f.Quiet = 24 * time.Hour
