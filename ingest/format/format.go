@@ -180,4 +180,8 @@ type Format struct {
 	// Record decodes one record that stands alone (a line of JSON, a syslog
 	// message). Nil when a record needs what came before it.
 	Record func(rec []byte, p Pos, src Source) (*event.Event, error)
+
+	// Joined says that Decode makes one event of several lines which Record can
+	// only read one by one: live lines of one file are then decoded together.
+	Joined bool
 }

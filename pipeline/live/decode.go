@@ -147,8 +147,13 @@ func (l *Live) message(ctx context.Context, m *queue.Message) []*event.Event {
 		m.Realm = string(l.cfg.Realm) // no listener writes another; the store would refuse the whole batch
 	}
 	src := l.source(m)
-	if f, ok := ingest.ByName(m.Format); ok && len(m.Head) > 0 {
-		return l.withHead(ctx, f, m, src)
+	if f, ok := ingest.ByName(m.Format); ok && (len(m.Head) > 0 || f.Joined) {
+		out, whole := l.together(ctx, f, m, src)
+		if whole || !f.Joined {
+			return out
+		}
+		// A damaged line would make every line that was joined to another look
+		// damaged too: each for itself, then.
 	}
 	out := make([]*event.Event, 0, len(m.Records))
 	for i := range m.Records {
@@ -179,10 +184,11 @@ func (l *Live) one(data []byte, p format.Pos, s format.Source) (e *event.Event, 
 	return l.record(data, p, s)
 }
 
-// withHead decodes records that mean something only after their header lines:
-// it gives the decoder a small file of header and records, and puts the events
-// back to where the records really stand.
-func (l *Live) withHead(ctx context.Context, f format.Format, m *queue.Message, src format.Source) []*event.Event {
+// together decodes records that mean something only after their header lines,
+// or with each other: it gives the decoder a small file of header and records,
+// and puts the events back to where the records really stand. whole is false
+// when a record was damaged.
+func (l *Live) together(ctx context.Context, f format.Format, m *queue.Message, src format.Source) (out []*event.Event, whole bool) {
 	text := bytes.Clone(m.Head)
 	starts := make([]int64, len(m.Records))
 	for i := range m.Records {
@@ -190,7 +196,7 @@ func (l *Live) withHead(ctx context.Context, f format.Format, m *queue.Message, 
 		text = append(append(text, m.Records[i].Data...), '\n')
 	}
 	got := make([]bool, len(m.Records))
-	out := make([]*event.Event, 0, len(m.Records))
+	out = make([]*event.Event, 0, len(m.Records))
 	st, err := decodeAll(ctx, f, text, src, func(e *event.Event) error {
 		i := sort.Search(len(starts), func(i int) bool { return starts[i] > e.Origin.Offset }) - 1
 		if i < 0 || starts[i] != e.Origin.Offset {
@@ -208,7 +214,10 @@ func (l *Live) withHead(ctx context.Context, f format.Format, m *queue.Message, 
 		// What gave no event of its own belongs to the one before (a CSV value
 		// with a line end in it) or is none.
 		l.sources.skipped(m, st.Skipped)
-		return out
+		return out, true
+	}
+	if f.Joined {
+		return nil, false
 	}
 	if err == nil {
 		err = fmt.Errorf("%d records of this message could not be read: %v", st.Damaged, st.Notes)
@@ -218,7 +227,7 @@ func (l *Live) withHead(ctx context.Context, f format.Format, m *queue.Message, 
 			out = append(out, l.undecoded(m, &m.Records[i], received(src, &m.Records[i]), err))
 		}
 	}
-	return out
+	return out, false
 }
 
 func decodeAll(ctx context.Context, f format.Format, text []byte, src format.Source, emit format.Emit) (st format.Stats, err error) {

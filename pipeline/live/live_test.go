@@ -147,6 +147,36 @@ func TestLinesWithHead(t *testing.T) {
 	}
 }
 
+// TestJoined: lines of one event are joined when they come in one message; with a
+// damaged line among them each stands for itself, and none is lost.
+func TestJoined(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	lines := []string{
+		`type=SYSCALL msg=audit(1773398400.123:501): arch=c000003e syscall=59 success=yes exit=0 pid=1 uid=0 comm="sh" exe="/usr/bin/dash"`,
+		`type=EXECVE msg=audit(1773398400.123:501): argc=2 a0="sh" a1="-x"`,
+		`type=CWD msg=audit(1773398400.123:501): cwd="/"`,
+	}
+	whole, torn := message("a", lines...), message("b", lines[0], lines[1], "torn")
+	for _, m := range []*queue.Message{&whole, &torn} {
+		m.Listener, m.Format = "watch", "auditd"
+	}
+	h.publish(whole, torn)
+	h.settle()
+	if e := h.mem.events[event.NewID("dc-01", "http:a", 1)]; e == nil || e.View().Command != "sh -x" || e.Fields.Str("cwd") != "/" {
+		t.Errorf("joined: %+v", e)
+	}
+	if e := h.mem.events[event.NewID("dc-01", "http:b", 2)]; e == nil || e.View().Command != "sh -x" {
+		t.Errorf("alone: %+v", e)
+	}
+	if e := h.mem.events[event.NewID("dc-01", "http:b", 3)]; e == nil || e.Origin.Format != Undecoded {
+		t.Errorf("damaged: %+v", e)
+	}
+	if len(h.mem.events) != 4 {
+		t.Errorf("%d events", len(h.mem.events))
+	}
+}
+
 // A whole file becomes several batches, with ids by its content, and is gone
 // from the queue when it is through.
 func TestWholeFile(t *testing.T) {

@@ -251,7 +251,7 @@ func (w *Watcher) begin(c candidate, r io.ReaderAt) *file {
 	f.Stream = newStream()
 	if g, ok := ingest.Recognise(head); ok {
 		switch {
-		case g.Name == "csv":
+		case g.Name == "csv", g.Joined:
 			f.Format = g.Name
 		case (g.Name == "zeek" || g.Name == "iis") && bytes.HasPrefix(bytes.TrimPrefix(head, mark), []byte("#")):
 			f.Format = g.Name
