@@ -145,6 +145,13 @@ func (s *Server) routes() []route {
 		{"POST", "/senders/{name}", !open, s.changeSender},
 		{"POST", "/senders/{name}/drop", !open, s.dropSender},
 		{"GET", "/rules", !open, s.rules},
+		{"GET", "/storage", !open, s.storage},
+		{"GET", "/storage/days", !open, s.storageDays},
+		{"GET", "/storage/days/export", !open, s.storageDaysExport},
+		{"POST", "/storage/holds", !open, s.addHold},
+		{"POST", "/storage/holds/{id}/release", !open, s.releaseHold},
+		{"POST", "/storage/notices/{id}/seen", !open, s.seeNotice},
+		{"POST", "/storage/backups", !open, s.makeBackup},
 		{"GET", "/rules/coverage", !open, s.ruleCoverage},
 
 		{"GET", "/inbox", !open, s.inbox},

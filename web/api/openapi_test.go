@@ -390,6 +390,31 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(call{op: "POST /senders/{name}", who: admin, path: "/senders/fw9", body: `{"version":1,"transport":"http"}`, status: 409})
 	do(call{op: "POST /senders/{name}/drop", who: admin, path: "/senders/fw9/drop", body: `{}`, status: 204})
 
+	// What is kept.
+	do(call{op: "GET /storage", who: lead})
+	do(call{op: "GET /storage", who: admin, path: "/storage?lang=zh-TW"})
+	do(call{op: "GET /storage", who: "lin.zh", status: 403})
+	do(call{op: "GET /storage", who: police, status: 403})
+	do(call{op: "GET /storage/days", who: lead, path: "/storage/days?sort=bytes&limit=2"})
+	do(call{op: "GET /storage/days", who: lead, path: "/storage/days?sort=colour", status: 400})
+	do(call{op: "GET /storage/days", who: "lee.admin", status: 403})
+	do(call{op: "GET /storage/days/export", who: admin})
+	do(call{op: "GET /storage/days/export", who: admin, path: "/storage/days/export?format=jsonl&state=hot"})
+	hold := do(call{op: "POST /storage/holds", who: lead, body: `{"case":"115-0042","from":"2026-03-01","to":"2026-03-31","reason":"court order"}`})
+	mustJSON(t, hold.Body, &made)
+	do(call{op: "POST /storage/holds", who: lead, body: `{"case":"115-0042","from":"yesterday","reason":"court order"}`, status: 400})
+	do(call{op: "POST /storage/holds", who: admin, body: `{"case":"115-0042","from":"2026-03-01","reason":"court order"}`, status: 403})
+	do(call{op: "POST /storage/holds/{id}/release", who: lead, path: "/storage/holds/" + made.ID + "/release", body: `{"reason":""}`, status: 400})
+	do(call{op: "POST /storage/holds/{id}/release", who: lead, path: "/storage/holds/" + made.ID + "/release", body: `{"reason":"judgment final"}`})
+	do(call{op: "POST /storage/holds/{id}/release", who: lead, path: "/storage/holds/" + made.ID + "/release", body: `{"reason":"again"}`, status: 409})
+	var kept struct{ Notices []struct{ ID string } }
+	mustJSON(t, do(call{op: "GET /storage", who: lead}).Body, &kept)
+	do(call{op: "POST /storage/notices/{id}/seen", who: lead, path: "/storage/notices/" + kept.Notices[0].ID + "/seen", body: `{}`, status: 204})
+	do(call{op: "POST /storage/notices/{id}/seen", who: lead, path: "/storage/notices/nothing/seen", body: `{}`, status: 404})
+	do(call{op: "POST /storage/backups", who: admin, body: `{}`})
+	do(call{op: "POST /storage/backups", who: admin, body: `{"dir":"/etc"}`, status: 403})
+	do(call{op: "POST /storage/backups", who: lead, body: `{}`, status: 403})
+
 	// Users, tokens, the audit log.
 	do(call{op: "GET /users", who: admin})
 	v = version(do(call{op: "POST /users", who: admin, body: `{"name":"new.one","shown":"新進","role":"soc_analyst"}`}))

@@ -76,6 +76,7 @@ type City struct {
 	Handover  *Handover // nil: nothing can be handed over
 	Duty      *Duty     // nil: no watch is kept
 	Senders   *Senders  // nil: senders are not registered
+	Storage   *Storage  // nil: the events are kept elsewhere
 }
 
 // Police is the side of the police.

@@ -22,6 +22,7 @@ import (
 	"citywall/duty/dutydb"
 	"citywall/event"
 	"citywall/eventstore"
+	"citywall/eventstore/keep"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/incident"
@@ -130,6 +131,24 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 	},
 	"HandOver": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
 		_, err := d.HandOver(ctx, w, "x", "y", true)
+		return err
+	},
+	"Storage": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Storage(ctx, w); return err },
+	"ListDays": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListDays(ctx, w, desk.DayQuery{})
+		return err
+	},
+	"AddHold": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.AddHold(ctx, w, keep.Hold{Case: "c", Reason: "r", From: time.Unix(0, 0).UTC()})
+		return err
+	},
+	"ReleaseHold": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ReleaseHold(ctx, w, "x", "r")
+		return err
+	},
+	"SeeNotice": func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.SeeNotice(ctx, w, "x") },
+	"MakeBackup": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.MakeBackup(ctx, w, "", nil)
 		return err
 	},
 	"ListSources": func(ctx context.Context, d *desk.Desk, w desk.Who) error {

@@ -71,6 +71,7 @@ type Live struct {
 	Rate     float64           `json:"rate"`     // records a second, all sources
 	Sources  int               `json:"sources"`
 	Troubled []Source          `json:"troubled"` // late or silent
+	Storage  *LiveStorage      `json:"storage"`  // null for who may not see how Citywall is doing
 }
 
 // LiveRows is how many open incidents a Live holds.
@@ -101,6 +102,10 @@ func (d *Desk) Live(ctx context.Context, who Who) (Live, error) {
 	}
 	sc := who.Scope()
 	key := string(sc.Realm) + "\x00" + strings.Join(sc.Agencies, "\x00")
+	well := d.may(who, identity.StatusRead) == nil
+	if well {
+		key += "\x00\x00well"
+	}
 	d.live.Lock()
 	defer d.live.Unlock()
 	now := d.now()
@@ -110,6 +115,14 @@ func (d *Desk) Live(ctx context.Context, who Who) (Live, error) {
 	l, err := d.look(ctx, city, sc, now)
 	if err != nil {
 		return Live{}, err
+	}
+	if well && city.Storage != nil {
+		b, err := city.Storage.Keeper.Brief(ctx)
+		if err != nil {
+			return Live{}, err
+		}
+		b.Room.At = time.Time{} // or the page would be new every second
+		l.Storage = &LiveStorage{b, city.Storage.troubles()}
 	}
 	if d.live.at == nil || len(d.live.at) > 256 {
 		d.live.at = map[string]liveEntry{}

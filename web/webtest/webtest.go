@@ -198,6 +198,7 @@ func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, i
 		Sources: func(context.Context) ([]desk.Source, error) { return sources(), nil },
 		Rules:   func(context.Context) (desk.Rules, error) { return rules(), nil },
 		Senders: s.senders(t, ctx, d),
+		Storage: s.storage(t, ctx, d, events, own),
 		Duty:    &desk.Duty{Store: watch, Policy: duty.DefaultPolicy()},
 		Handover: &desk.Handover{Inbox: inbox, Export: func(ctx context.Context, w io.Writer, env handover.Envelope, c handover.Content) (handover.Manifest, error) {
 			return handover.Export(ctx, w, env, c, own.Sign, recipient)
