@@ -34,6 +34,10 @@ type analysis struct {
 
 	tickets     map[pair][]ticket
 	switches    []attackpath.Switch
+	switchesOn  map[int][]attackpath.Switch
+	seats       map[int][]attackpath.Session // cache of sessionsOn
+	desks       map[int][]attackpath.Session // those of seats at which somebody sat
+	logonsFrom  map[int][]seriesOf
 	switchDays  map[switchKey][]int64 // when two accounts met on a host
 	tunnels     []tunnel
 	sessionFrom map[sessionKey]int // network sessions only
@@ -52,7 +56,7 @@ type analysis struct {
 	badSince map[int]int64
 	fires    map[string]map[int][]int64 // by rule and host: on which days
 	lost     map[int]bool               // hosts with a sign of compromise
-	guilty   map[sessionKey]deed        // sessions in which the intruder acted
+	guilty   map[seat]deed              // sessions in which the intruder acted
 	pushes   map[pushKey][]push         // what was made to run on many machines
 	channels []channel
 	covert   []covert
@@ -133,7 +137,7 @@ func analyse(ctx context.Context, cfg filled, st *fact.Store) *answer {
 func begin(cfg filled, st *fact.Store) *analysis {
 	return &analysis{
 		cfg: cfg, st: st, pairMarks: map[pair][]pairMark{}, hostMarks: map[int][]hostMark{}, tickets: map[pair][]ticket{}, clients: map[int]map[int]bool{}, alertedPair: map[pair]bool{},
-		sessionFrom: map[sessionKey]int{}, atDesktop: map[sessionKey]bool{}, arrivals: map[int][]arrival{}, logonsInto: map[int][]seriesOf{}, signs: map[int][]sign{}, badSince: map[int]int64{},
+		sessionFrom: map[sessionKey]int{}, atDesktop: map[sessionKey]bool{}, arrivals: map[int][]arrival{}, logonsInto: map[int][]seriesOf{}, logonsFrom: map[int][]seriesOf{}, signs: map[int][]sign{}, badSince: map[int]int64{},
 	}
 }
 
@@ -223,6 +227,9 @@ func (a *analysis) aside() {
 		if k.Act == fact.Logon {
 			if h := a.hosts.Of(k.Dst, 0); h >= 0 {
 				a.logonsInto[h] = append(a.logonsInto[h], seriesOf{k, s})
+				if from := a.hosts.Of(k.Src, 0); from >= 0 && from != h && !a.hosts.List[from].External {
+					a.logonsFrom[from] = append(a.logonsFrom[from], seriesOf{k, s})
+				}
 			}
 		}
 		class := classOf(k)
@@ -266,7 +273,9 @@ func (a *analysis) aside() {
 		slices.SortFunc(l, func(x, y arrival) int { return cmp.Or(cmp.Compare(x.t, y.t), cmp.Compare(x.src, y.src)) })
 	}
 	a.switchDays = map[switchKey][]int64{}
+	a.switchesOn = map[int][]attackpath.Switch{}
 	for _, x := range a.switches {
+		a.switchesOn[x.Host] = append(a.switchesOn[x.Host], x)
 		k := switchKey{x.Host, x.User.Name, x.Target.Name}
 		a.switchDays[k] = append(a.switchDays[k], x.T)
 	}
@@ -419,8 +428,11 @@ func (a *analysis) soleArrival(dst int, t int64, src int) bool {
 	return true
 }
 
-// sessionsOn lists who was logged on to a host.
+// sessionsOn lists who was logged on to a host, in order of time.
 func (a *analysis) sessionsOn(h int) []attackpath.Session {
+	if l, ok := a.seats[h]; ok {
+		return l
+	}
 	var out []attackpath.Session
 	for _, x := range a.logonsInto[h] {
 		user := a.st.Account(x.k.User)
@@ -438,6 +450,44 @@ func (a *analysis) sessionsOn(h int) []attackpath.Session {
 			if end, ok := a.st.SessionEnd(x.k.Dst, c.Sess); ok && end >= c.T {
 				s.End = end - shift
 			}
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(x, y attackpath.Session) int {
+		return cmp.Or(cmp.Compare(x.T, y.T), cmp.Compare(x.ID, y.ID), cmp.Compare(x.From, y.From), cmp.Compare(x.User.String(), y.User.String()))
+	})
+	out = once(out)
+	if a.seats == nil {
+		a.seats, a.desks = map[int][]attackpath.Session{}, map[int][]attackpath.Session{}
+	}
+	a.seats[h] = out
+	for _, s := range out {
+		if s.Interactive && s.ID != 0 {
+			a.desks[h] = append(a.desks[h], s)
+		}
+	}
+	return out
+}
+
+// once leaves out sessions without a number where one with a number was opened
+// by the same account from the same place at that time: the terminal service
+// tells of a logon again.
+func once(l []attackpath.Session) []attackpath.Session {
+	out := make([]attackpath.Session, 0, len(l))
+	for i, s := range l {
+		again := func(o attackpath.Session) bool {
+			return o.ID != 0 && o.From == s.From && attackpath.Same(o.User, s.User)
+		}
+		told := false
+		if s.ID == 0 {
+			for j := i - 1; j >= 0 && s.T-l[j].T <= sitting; j-- {
+				told = told || again(l[j])
+			}
+			for j := i + 1; j < len(l) && l[j].T-s.T <= sitting; j++ {
+				told = told || again(l[j])
+			}
+		}
+		if !told {
 			out = append(out, s)
 		}
 	}

@@ -12,8 +12,16 @@ import (
 	"citywall/incident/fact"
 )
 
-// deed is something that betrays the intruder and that was done in a session,
-// or in one that the session led to.
+// seat names a session: numbers are used again, so the time of its logon
+// belongs to it.
+type seat struct {
+	host int
+	id   uint64
+	t    int64
+}
+
+// deed is something that betrays the intruder, and how the session that bears it
+// is tied to it.
 type deed struct {
 	host  int    // where
 	what  string // of the sign
@@ -21,19 +29,27 @@ type deed struct {
 	steps int // logons between the session and the deed
 }
 
-// walkBack bounds how many logons a deed is followed back.
-const walkBack = 8
+// reach bounds how many logons a deed is followed.
+const reach = 8
 
-// sessions follows deeds back: a record of a deed names the session it was done
-// in, the logon that opened the session names where it came from, and there the
-// use of other credentials or the only session that was open names the next. No
-// habit and no rarity decides here; each step is on record. Steps that more than
-// one session could have taken are not taken.
+// sitting is how far apart records may lie that tell of one logon: the logon
+// itself, its elevated half, the terminal service's own.
+const sitting = int64(time.Minute)
+
+// sessions finds the sessions that were the intruder's. A record of a deed names
+// the session it was done in; the logon that opened the session names where it
+// came from; there the use of other credentials, or the only session of the
+// account, names the session before. What else was opened from a session of his
+// is his, too, and so is every tunnel of the same account from the same outside
+// address, when that address was new to the account.
+//
+// No habit and no rarity decides here, each step is on record; steps that more
+// than one session could have taken are not taken.
 func (a *analysis) sessions() {
-	a.guilty = map[sessionKey]deed{}
+	a.guilty = map[seat]deed{}
 	type item struct {
-		key sessionKey
-		d   deed
+		s attackpath.Session
+		d deed
 	}
 	var queue []item
 	for h, l := range a.signs {
@@ -42,142 +58,183 @@ func (a *analysis) sessions() {
 		}
 		for i := range l {
 			if s := &l[i]; s.sess != 0 && s.compromise && s.observer == "" {
-				queue = append(queue, item{sessionKey{h, s.sess}, deed{h, s.what, s.t, 0}})
+				if x, ok := a.seatOf(h, s.sess, s.t); ok {
+					queue = append(queue, item{x, deed{h, s.what, s.t, 0}})
+				}
 			}
 		}
 	}
 	slices.SortFunc(queue, func(x, y item) int {
-		return cmp.Or(cmp.Compare(x.d.t, y.d.t), cmp.Compare(x.d.host, y.d.host), cmp.Compare(x.key.id, y.key.id), cmp.Compare(x.d.what, y.d.what))
+		return cmp.Or(cmp.Compare(x.d.t, y.d.t), cmp.Compare(x.d.host, y.d.host), cmp.Compare(x.s.ID, y.s.ID), cmp.Compare(x.d.what, y.d.what))
 	})
+	if len(queue) == 0 {
+		return
+	}
 	for n := 0; n < len(queue); n++ {
 		x := queue[n]
-		if old, ok := a.guilty[x.key]; ok && old.t <= x.d.t || x.d.steps > walkBack {
+		key := seat{x.s.Host, x.s.ID, x.s.T}
+		if _, ok := a.guilty[key]; ok || x.d.steps > reach {
 			continue
 		}
-		a.guilty[x.key] = x.d
-		for _, s := range a.sessionsOn(x.key.host) {
-			if s.ID != x.key.id || s.From < 0 || s.T > x.d.t+int64(time.Minute) || a.hosts.List[s.From].External {
-				continue
+		a.guilty[key] = x.d
+		next := x.d
+		next.steps++
+		if x.s.From >= 0 && !a.hosts.List[x.s.From].External {
+			for _, s := range a.leftFrom(x.s) {
+				queue = append(queue, item{s, next})
 			}
-			if id := a.leftFrom(s); id != 0 {
-				d := x.d
-				d.steps++
-				queue = append(queue, item{sessionKey{s.From, id}, d})
+			for _, s := range a.sameTunnels(x.s) {
+				queue = append(queue, item{s, next})
 			}
+		}
+		for _, s := range a.openedFrom(x.s) {
+			queue = append(queue, item{s, next})
 		}
 	}
 }
 
-// leftFrom is the session at the source from which s was opened: the one that
-// used other credentials for it, else the only one of that account. 0 when it
-// cannot be told.
-func (a *analysis) leftFrom(s attackpath.Session) uint64 {
-	best, found := uint64(0), 0
-	for _, x := range a.switches {
-		if x.Host == s.From && x.Session != 0 && (x.Dst < 0 || x.Dst == s.Host) && attackpath.Same(x.Target, s.User) && abs(x.T-s.T) <= int64(time.Minute) {
-			if best != x.Session {
-				best, found = x.Session, found+1
-			}
-		}
-	}
-	if found == 1 {
-		return best
-	}
-	best, found = 0, 0
-	for _, x := range a.sessionsOn(s.From) {
-		if x.ID == 0 || x.T > s.T || x.End != 0 && x.End < s.T || x.End == 0 && s.T-x.T > dayNS || !attackpath.Same(x.User, s.User) || !x.Interactive {
-			continue
-		}
-		if best != x.ID {
-			best, found = x.ID, found+1
-		}
-	}
-	if found == 1 {
-		return best
-	}
-	return 0
-}
-
-// deedOf is the deed that a session of c led to.
-func (a *analysis) deedOf(c *contact) (deed, bool) {
-	var best deed
+// seatOf is the latest session of that number before t.
+func (a *analysis) seatOf(h int, id uint64, t int64) (attackpath.Session, bool) {
+	var best attackpath.Session
 	ok := false
-	for _, r := range c.rows {
-		if r.k.Act != fact.Logon || r.c.Sess == 0 {
-			continue
-		}
-		if d, is := a.guilty[sessionKey{c.dst, r.c.Sess}]; is && (!ok || d.t < best.t) {
-			best, ok = d, true
+	for _, s := range a.sessionsOn(h) {
+		if s.ID == id && s.T <= t+int64(5*time.Second) && (!ok || s.T > best.T) {
+			best, ok = s, true
 		}
 	}
 	return best, ok
 }
 
-// pushKey is one thing that one machine makes others run.
-type pushKey struct {
-	src  int
-	kind string
-	user string
-	what string
-}
-
-type push struct {
-	dst int
-	t   int64
-}
-
-// waves gathers what machines make others run.
-func (a *analysis) waves() {
-	a.pushes = map[pushKey][]push{}
-	for _, c := range a.contacts {
-		if k, ok := pushOf(c); ok {
-			a.pushes[k] = append(a.pushes[k], push{c.dst, c.first})
+// leftFrom are the sessions at the source from which s was opened: that which
+// used other credentials for it, else that of the same account, if it was the
+// only one. Several records of one sitting are one session. Nil when it cannot
+// be told.
+func (a *analysis) leftFrom(s attackpath.Session) []attackpath.Session {
+	var out []attackpath.Session
+	one := true
+	add := func(x attackpath.Session) {
+		for _, o := range out {
+			one = one && abs(o.T-x.T) <= sitting
+			if o.ID == x.ID && o.T == x.T {
+				return
+			}
+		}
+		out = append(out, x)
+	}
+	for _, x := range a.switchesOn[s.From] {
+		if x.Session != 0 && (x.Dst < 0 || x.Dst == s.Host) && attackpath.Same(x.Target, s.User) && abs(x.T-s.T) <= int64(time.Minute) {
+			if y, ok := a.seatOf(s.From, x.Session, x.T); ok {
+				add(y)
+			}
 		}
 	}
-}
-
-func pushOf(c *contact) (pushKey, bool) {
-	switch c.kind {
-	case "service", "task", "wmi", "winrm":
-		return pushKey{c.src, c.kind, c.user.Name, letters(c.exec)}, !c.refused
+	if len(out) > 0 && one {
+		return out
 	}
-	return pushKey{}, false
-}
-
-// letters leaves out what numbers a version.
-func letters(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			b = append(b, s[i])
+	out, one = nil, true
+	a.sessionsOn(s.From)
+	for _, x := range a.desks[s.From] {
+		if x.T <= s.T && (x.End >= s.T || x.End == 0 && s.T-x.T <= dayNS) && attackpath.Same(x.User, s.User) {
+			add(x)
 		}
 	}
-	return string(b)
+	if !one {
+		return nil
+	}
+	return out
 }
 
-// harmless counts the machines to which the source of c did the same as to its
-// destination, and which show nothing of it within a day: software distribution
-// reaches the first victim, too. It is 0 unless there are three, and more than
-// of those that do show something soon. Only machines whose own log was written
-// a day longer, or to the end, can be said to show nothing.
-func (a *analysis) harmless(c *contact) int {
-	k, ok := pushOf(c)
-	if !ok {
-		return 0
+// openedFrom lists the sessions on other machines that were opened from x.
+func (a *analysis) openedFrom(x attackpath.Session) []attackpath.Session {
+	var out []attackpath.Session
+	end := x.End
+	if end == 0 {
+		end = x.T + dayNS
 	}
-	well, ill := map[int]bool{}, map[int]bool{}
-	for _, p := range a.pushes[k] {
-		if p.dst == c.dst {
+	for _, l := range a.logonsFrom[x.Host] {
+		user := a.st.Account(l.k.User)
+		if user.Machine {
 			continue
 		}
-		if t, bad := a.badSince[p.dst]; bad && t >= p.t-int64(time.Minute) && t-p.t <= int64(a.cfg.p.After) {
-			ill[p.dst] = true
-		} else if !bad && a.hosts.List[p.dst].OwnLog {
-			well[p.dst] = true
+		for i := range l.s.Conns {
+			c := &l.s.Conns[i]
+			shift, _ := a.clocks.Fix(c.Sensor)
+			t := c.T - shift
+			if c.Sess == 0 || t < x.T || t > end || a.hosts.Of(l.k.Src, c.T) != x.Host {
+				continue
+			}
+			s := attackpath.Session{Host: a.hosts.Of(l.k.Dst, c.T), User: user, From: x.Host, T: t, ID: c.Sess}
+			if s.Host < 0 {
+				continue
+			}
+			for _, y := range a.leftFrom(s) {
+				if y.ID == x.ID && y.T == x.T {
+					if s, ok := a.seatOf(s.Host, s.ID, s.T); ok {
+						out = append(out, s)
+					}
+				}
+			}
 		}
 	}
-	if len(well) < 3 || len(well) <= len(ill) {
-		return 0
+	slices.SortFunc(out, func(a, b attackpath.Session) int {
+		return cmp.Or(cmp.Compare(a.T, b.T), cmp.Compare(a.Host, b.Host), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// sameTunnels are the sessions that were opened from other tunnels of the same
+// account and outside address as the one that s came through, if the address was
+// new to the account a day and more after the logs began.
+func (a *analysis) sameTunnels(s attackpath.Session) []attackpath.Session {
+	n := a.tunnelAt(s.From, s.T)
+	if n < 0 {
+		return nil
 	}
-	return len(well)
+	x := &a.tunnels[n]
+	fresh := false
+	for i := range a.tunnels {
+		o := &a.tunnels[i]
+		if o.outer == x.outer && o.user == x.user {
+			fresh = fresh || o.news && o.t-a.first >= dayNS
+		}
+	}
+	if !fresh {
+		return nil
+	}
+	var out []attackpath.Session
+	for _, o := range a.sessionsOn(s.Host) {
+		if i := a.tunnelAt(o.From, o.T); o.ID != 0 && i >= 0 && i != n && a.tunnels[i].outer == x.outer && a.tunnels[i].user == x.user && attackpath.Same(o.User, s.User) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// tunnelAt is the tunnel that had an inner address at t, -1 for none.
+func (a *analysis) tunnelAt(inner int, t int64) int {
+	best := -1
+	for i := range a.tunnels {
+		if x := &a.tunnels[i]; x.inner == inner && x.t <= t+int64(time.Minute) && (x.end == 0 || x.end >= t) {
+			best = i
+		}
+	}
+	return best
+}
+
+// deedOf is the deed that a session of c is tied to.
+func (a *analysis) deedOf(c *contact) (deed, bool) {
+	var best deed
+	ok := false
+	if len(a.guilty) == 0 {
+		return best, false
+	}
+	for _, r := range c.rows {
+		if r.k.Act != fact.Logon || r.c.Sess == 0 {
+			continue
+		}
+		if d, is := a.guilty[seat{c.dst, r.c.Sess, r.t}]; is && (!ok || d.steps < best.steps || d.steps == best.steps && d.t < best.t) {
+			best, ok = d, true
+		}
+	}
+	return best, ok
 }

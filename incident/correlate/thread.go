@@ -203,6 +203,7 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 			}
 		}
 	}
+	a.surely(t, from)
 	t.comp = g.Reach(from, func(i int, since int64) bool {
 		return onPath[i] || a.via[i].capable && a.moves[i].Score >= a.cfg.w.Hop
 	})
@@ -228,8 +229,10 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		}
 	}
 	for _, h := range slices.Sorted(maps.Keys(t.comp)) {
-		if t.root < 0 || t.comp[h] < t.comp[t.root] {
-			t.root = h
+		_, starts := from[h]
+		_, rooted := from[t.root]
+		if t.root < 0 || t.comp[h] < t.comp[t.root] || t.comp[h] == t.comp[t.root] && starts && !rooted {
+			t.root = h // where two fall at once, the one that the other was reached from
 		}
 	}
 	t.began = t.comp[t.root]
@@ -247,6 +250,22 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		}
 	}
 	return t
+}
+
+// surely adds to the beginnings of a thread the ways in that are tied to a deed
+// by their sessions, on hosts that it begins with: he may have come before.
+func (a *analysis) surely(t *thread, from map[int]int64) {
+	for i := range a.moves {
+		m := &a.moves[i]
+		since, ok := from[m.To]
+		if !m.Entry || !a.via[i].deed || !ok {
+			continue
+		}
+		t.entries = append(t.entries, i)
+		if m.T < since {
+			from[m.To] = m.T
+		}
+	}
 }
 
 // meets returns the earlier thread that holds a host of t, -1 for none.

@@ -174,6 +174,9 @@ func (s *Store) logon(r row) {
 		k.Act = BadLogon
 	}
 	c.Target = s.account(v.Target)
+	if strings.Contains(strings.ToLower(v.Channel), "terminalservices") {
+		c.Sess = 0 // its numbers are small and used again the same day
+	}
 	if v.Service == "vpn" {
 		if k.Act == Logon {
 			k.Act = VPN
