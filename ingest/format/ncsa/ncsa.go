@@ -169,7 +169,7 @@ func (l line) fill(e *event.Event, nginx bool) error {
 	}
 	add := func(name, value string) { f = append(f, event.Field{Name: name, Value: event.T(value)}) }
 	client, ident, user, vhost := l.who()
-	ok := true
+	var ok bool
 	if vhost != "" {
 		host, port := vhost, ""
 		if i := strings.LastIndexByte(vhost, ':'); i > 0 && !strings.HasSuffix(vhost, "]") {
@@ -215,7 +215,6 @@ func (l line) who() (client, ident, user, vhost string) {
 	second, more, _ := strings.Cut(rest, " ")
 	if !isAddr(first) && isAddr(second) || strings.Contains(first, ":") && !isAddr(first) {
 		vhost, first, rest = first, second, more
-		_, more, _ = strings.Cut(rest, " ")
 	}
 	ident, user, ok := strings.Cut(rest, " ")
 	if !ok { // one of the two is missing

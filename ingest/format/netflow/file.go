@@ -123,7 +123,7 @@ func (w *writer) packet(from netip.Addr, b []byte) {
 func next(br *bufio.Reader) (b []byte, n int, err error) {
 	head, err := br.Peek(20)
 	if len(head) == 0 {
-		return nil, 0, io.EOF
+		return nil, 0, err
 	}
 	if len(head) < 16 {
 		return nil, 0, errors.New("the last packet is cut off")
@@ -135,7 +135,7 @@ func next(br *bufio.Reader) (b []byte, n int, err error) {
 		n = int(binary.BigEndian.Uint16(head[2:]))
 	case 9:
 		for n = 20; ; {
-			b, err = br.Peek(min(n+4, maxPacket))
+			b, _ = br.Peek(min(n+4, maxPacket)) // an error comes again below
 			if len(b) < n+4 {
 				break
 			}

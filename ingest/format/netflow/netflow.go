@@ -54,7 +54,7 @@ func sniff(head []byte) int {
 // record decodes one line that AppendJSON wrote.
 func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	if !bytes.HasPrefix(rec, []byte(prefix)) {
-		return nil, errors.New(`a flow begins with {"netflow":`)
+		return nil, errors.New(`want {"netflow": at the beginning of a flow`)
 	}
 	e := src.Event(name, p)
 	e.Raw = bytes.Clone(rec)
