@@ -146,6 +146,11 @@ func (s *Server) routes() []route {
 		{"POST", "/sources/{name}", !open, s.changeSource},
 		{"POST", "/sources/{name}/drop", !open, s.dropSource},
 		{"GET", "/rules", !open, s.rules},
+		{"GET", "/storage", !open, s.storage},
+		{"POST", "/storage/holds", !open, s.addHold},
+		{"POST", "/storage/holds/{id}/release", !open, s.releaseHold},
+		{"POST", "/storage/notices/{id}/seen", !open, s.seeNotice},
+		{"POST", "/storage/backups", !open, s.makeBackup},
 
 		{"GET", "/cases", !open, s.cases},
 		{"POST", "/cases", !open, s.openCase},

@@ -161,6 +161,8 @@ var pages = []struct {
 	{"/search?q=&from=2026-11-20T08:00&to=2026-11-21T04:00", []string{"soc_lead", "soc_analyst", "agency_admin"}},
 	{"/events/{event}", []string{"soc_lead", "soc_analyst", "agency_admin"}},
 	{"/sources", []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
+	{"/storage", []string{"soc_lead", "city/system_admin"}},
+	{"/storage?state=sealed&text=2026&sort=bytes", []string{"soc_lead", "city/system_admin"}},
 	{"/rules", []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
 	{"/users", []string{"soc_lead", "city/auditor", "city/system_admin", "police_supervisor", "police/auditor", "police/system_admin"}},
 	{"/audit", []string{"city/auditor", "police/auditor"}},

@@ -13,6 +13,7 @@ import (
 	"citywall/detect"
 	"citywall/detect/coverage"
 	"citywall/detect/detectdb"
+	"citywall/internal/fault"
 	"citywall/internal/text"
 	"citywall/web/api"
 	"citywall/web/desk"
@@ -116,6 +117,7 @@ func (s *Server) finding(w http.ResponseWriter, r *http.Request, c door.Caller) 
 }
 
 type sourcesData struct {
+	Kept               []string // what is wrong with what is kept
 	Items              []desk.Source
 	Shown              int
 	Rate               float64
@@ -154,6 +156,12 @@ func (s *Server) sources(w http.ResponseWriter, r *http.Request, c door.Caller) 
 			continue
 		}
 		d.Items = append(d.Items, x)
+	}
+	switch h, err := s.Desk.Health(r.Context(), c.Who); {
+	case err == nil:
+		d.Kept = api.Sentences(Lang(r), h)
+	case !fault.Is(err, fault.Forbidden):
+		return err
 	}
 	d.Shown = len(all)
 	sortSources(d.Items, d.Order)

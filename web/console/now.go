@@ -33,7 +33,8 @@ type nowData struct {
 	Bars   []detectdb.Bucket // those with findings: the chart's table twin
 	Total  int64
 	Severe int64
-	OK     int // sources that deliver
+	OK     int      // sources that deliver
+	Kept   []string // what is wrong with what is kept
 }
 
 func (s *Server) now(w http.ResponseWriter, r *http.Request, c door.Caller) error {
@@ -66,7 +67,7 @@ func (s *Server) nowLive(w http.ResponseWriter, r *http.Request, c door.Caller) 
 }
 
 func newNow(l text.Lang, live desk.Live) (nowData, error) {
-	d := nowData{Live: live, OK: live.Sources - len(live.Troubled)}
+	d := nowData{Live: live, Kept: api.Sentences(l, live.Storage), OK: live.Sources - len(live.Troubled)}
 	for i, n := range live.Hour {
 		d.Total += n
 		if i >= int(detect.High) {

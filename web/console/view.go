@@ -90,6 +90,7 @@ var groups = []struct {
 		{"rules", "/rules", "rules", identity.RuleRead, asset.City, nil},
 	}},
 	{"office", []page{
+		{"storage", "/storage", "storage", identity.StorageRead, asset.City, nil},
 		{"users", "/users", "users", identity.UserRead, "", nil},
 		{"audit", "/audit", "audit", identity.AuditRead, "", nil},
 	}},

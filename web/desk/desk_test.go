@@ -146,6 +146,7 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 		_, err := d.ReleaseHold(ctx, w, "x", "r")
 		return err
 	},
+	"Health":    func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Health(ctx, w); return err },
 	"SeeNotice": func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.SeeNotice(ctx, w, "x") },
 	"MakeBackup": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
 		_, err := d.MakeBackup(ctx, w, "", nil)

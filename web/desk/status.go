@@ -116,13 +116,10 @@ func (d *Desk) Live(ctx context.Context, who Who) (Live, error) {
 	if err != nil {
 		return Live{}, err
 	}
-	if well && city.Storage != nil {
-		b, err := city.Storage.Keeper.Brief(ctx)
-		if err != nil {
+	if well {
+		if l.Storage, err = city.health(ctx); err != nil {
 			return Live{}, err
 		}
-		b.Room.At = time.Time{} // or the page would be new every second
-		l.Storage = &LiveStorage{b, city.Storage.troubles()}
 	}
 	if d.live.at == nil || len(d.live.at) > 256 {
 		d.live.at = map[string]liveEntry{}

@@ -14,7 +14,6 @@ import (
 	"citywall/backup"
 	"citywall/eventstore/keep"
 	"citywall/identity"
-	"citywall/internal/disk"
 	"citywall/internal/fault"
 )
 
@@ -269,7 +268,27 @@ type LiveStorage struct {
 	Troubles []Trouble `json:"troubles"` // what the way of events waits for
 }
 
-// Bad reports whether somebody must look.
-func (l *LiveStorage) Bad() bool {
-	return l != nil && (l.Room.Level == disk.Full || l.Room.Level == disk.Warn || l.Unseen > 0 || l.Trouble != "" || len(l.Troubles) > 0)
+// Health says whether what is kept is well, for an asker who may see how
+// Citywall is doing.
+func (d *Desk) Health(ctx context.Context, who Who) (*LiveStorage, error) {
+	city, err := d.city(who)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.may(who, identity.StatusRead); err != nil {
+		return nil, err
+	}
+	return city.health(ctx)
+}
+
+func (c *City) health(ctx context.Context) (*LiveStorage, error) {
+	if c.Storage == nil {
+		return nil, nil
+	}
+	b, err := c.Storage.Keeper.Brief(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.Room.At = time.Time{} // or a live page would be new every second
+	return &LiveStorage{b, c.Storage.troubles()}, nil
 }
