@@ -80,20 +80,20 @@ const anyProduct = "*"
 // tables are the compiled mappings by product. They are part of the program: one
 // that does not load is a fault of the build, which the tests of this package
 // find.
-var tables = sync.OnceValue(func() map[string]*table {
+var tables = sync.OnceValue(func() *index[*table] {
 	ms, err := parseMappings(mappingFiles)
 	if err != nil {
 		panic(err)
 	}
-	out := map[string]*table{}
+	out := newIndex[*table](len(ms))
 	for _, m := range ms {
 		t, err := compile(m)
 		if err != nil {
 			panic(err)
 		}
-		out[m.Product] = t
+		out.add(m.Product, t)
 	}
-	return out
+	return &out
 })
 
 // parseMappings reads all tables, in the order of their files.
@@ -241,11 +241,7 @@ func (t *table) conditions(out []condition, m map[string]textList) ([]condition,
 		if len(m[n]) == 0 {
 			return nil, fmt.Errorf("condition on %s names no text", n)
 		}
-		c := condition{key: int(t.names.slot(n))}
-		for _, text := range m[n] {
-			c.texts = append(c.texts, strings.ToLower(text))
-		}
-		out = append(out, c)
+		out = append(out, condition{key: int(t.names.slot(n)), texts: m[n]})
 	}
 	return out, nil
 }

@@ -36,7 +36,7 @@ const (
 
 type condition struct {
 	key   int
-	texts []string // lower case, except those of services and categories
+	texts []string
 }
 
 // exact reports that c compares whole texts only, so that a map can decide it.
@@ -85,7 +85,7 @@ type part struct {
 // rows.
 type branch struct {
 	key  int
-	next map[string]*branch
+	next *index[*branch]
 	rest *branch // any other text
 	rows []row
 }
@@ -114,19 +114,25 @@ func branchOf(rows []row, depth int) *branch {
 	if most == 1 || depth == 0 {
 		return &branch{rows: rows}
 	}
-	b := &branch{key: best, next: map[string]*branch{}}
+	b := &branch{key: best}
+	var texts []string
 	for i := range rows {
 		for _, c := range slices.Concat(rows[i].when, rows[i].unless) {
 			if c.key != best || !c.exact() {
 				continue
 			}
 			for _, t := range c.texts {
-				if b.next[t] == nil {
-					b.next[t] = branchOf(decided(rows, best, func(c condition) (bool, bool) { return c.text(t), true }), depth-1)
+				if !slices.ContainsFunc(texts, func(x string) bool { return x == t || best >= 0 && same(x, t) }) {
+					texts = append(texts, t)
 				}
 			}
 		}
 	}
+	next := newIndex[*branch](len(texts))
+	for _, t := range texts {
+		next.add(t, branchOf(decided(rows, best, func(c condition) (bool, bool) { return c.text(t), true }), depth-1))
+	}
+	b.next = &next
 	b.rest = branchOf(decided(rows, best, func(c condition) (bool, bool) { return false, c.exact() }), depth-1)
 	return b
 }
@@ -180,39 +186,10 @@ func (t *table) apply(e *Event, v *View) {
 }
 
 func (b *branch) follow(rec *record) *branch {
-	s := rec.key(b.key)
-	if b.key >= 0 {
-		var buf [64]byte
-		if low, ok := lower(buf[:0], s); ok {
-			if n := b.next[string(low)]; n != nil {
-				return n
-			}
-			return b.rest
-		}
-		s = strings.ToLower(s)
-	}
-	if n := b.next[s]; n != nil {
+	if n := b.next.get(rec.key(b.key), b.key >= 0); n != nil {
 		return n
 	}
 	return b.rest
-}
-
-// lower appends s in lower case, false when s is long or not ASCII.
-func lower(to []byte, s string) ([]byte, bool) {
-	if len(s) > cap(to) {
-		return nil, false
-	}
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 0x80:
-			return nil, false
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		}
-		to = append(to, c)
-	}
-	return to, true
 }
 
 func (r *row) holds(rec *record) bool {
@@ -239,18 +216,27 @@ func (c *condition) text(s string) bool {
 		n := len(t)
 		switch {
 		case n > 2 && t[0] == '*' && t[n-1] == '*':
-			if strings.Contains(strings.ToLower(s), t[1:n-1]) {
+			if contains(s, t[1:n-1]) {
 				return true
 			}
 		case n > 1 && t[n-1] == '*':
-			if len(s) >= n-1 && strings.EqualFold(s[:n-1], t[:n-1]) {
+			if len(s) >= n-1 && same(s[:n-1], t[:n-1]) {
 				return true
 			}
 		case n > 1 && t[0] == '*':
-			if len(s) >= n-1 && strings.EqualFold(s[len(s)-n+1:], t[1:]) {
+			if len(s) >= n-1 && same(s[len(s)-n+1:], t[1:]) {
 				return true
 			}
-		case len(s) == n && strings.EqualFold(s, t):
+		case same(s, t):
+			return true
+		}
+	}
+	return false
+}
+
+func contains(s, t string) bool {
+	for i := 0; i+len(t) <= len(s); i++ {
+		if same(s[i:i+len(t)], t) {
 			return true
 		}
 	}

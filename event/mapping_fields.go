@@ -325,10 +325,42 @@ func spnHost(spn string) string {
 // units divide seconds.
 var units = map[string]time.Duration{"": 1, "s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
-// seconds reads a decimal number of seconds.
+// seconds reads a decimal number of seconds, as exactly as nanoseconds are.
 func seconds(s string) time.Duration {
+	whole, frac, point := 0, 0, -1
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= '0' && c <= '9' && point < 0:
+			whole = 10*whole + int(c-'0')
+		case c >= '0' && c <= '9' && i-point <= 9:
+			frac = 10*frac + int(c-'0')
+		case c >= '0' && c <= '9': // below a nanosecond
+		case c == '.' && point < 0:
+			point = i
+		default:
+			return scientific(s)
+		}
+		if whole > 1e9 {
+			return 0
+		}
+	}
+	if s == "" || s == "." {
+		return 0
+	}
+	d := time.Duration(frac)
+	if point >= 0 {
+		for range 9 - min(len(s)-1-point, 9) {
+			d *= 10
+		}
+	}
+	return time.Duration(whole)*time.Second + d
+}
+
+// scientific reads 1.5e-05 and the like, which Zeek's JSON has.
+func scientific(s string) time.Duration {
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f < 0 || f > 1e9 {
+	if err != nil || !(f >= 0 && f <= 1e9) {
 		return 0
 	}
 	return time.Duration(f * float64(time.Second))

@@ -40,15 +40,7 @@ func (r *record) key(k int) string {
 // one pass over its fields.
 type names struct {
 	list  []string
-	shift uint32
-	place []place // open addressing
-}
-
-// place is where a name hashes to.
-type place struct {
-	name string
-	slot int16
-	used bool
+	place index[int16]
 }
 
 func (n *names) slot(name string) int16 {
@@ -60,47 +52,95 @@ func (n *names) slot(name string) int16 {
 	return int16(min(i, 1<<15-1)) //nolint:gosec // compile refuses more than maxNames
 }
 
-// index makes the hash table, four places for each name at least.
 func (n *names) index() {
-	bits := uint32(3)
-	for 1<<bits < 4*len(n.list) {
-		bits++
-	}
-	n.shift, n.place = 32-bits, make([]place, 1<<bits)
+	n.place = newIndex[int16](len(n.list))
 	for i, name := range n.list {
-		h := n.hash(name)
-		for n.place[h].used {
-			h = (h + 1) & (1<<bits - 1)
-		}
-		n.place[h] = place{name, int16(i), true} //nolint:gosec // at most maxNames
+		n.place.add(name, int16(i)) //nolint:gosec // at most maxNames
 	}
-}
-
-// hash mixes length, first, middle and last byte: enough to tell the few names
-// of a table apart, and it does not read the whole name.
-func (n *names) hash(s string) uint32 {
-	l := len(s)
-	if l == 0 {
-		return 0
-	}
-	h := uint32(s[0]) | uint32(s[l/2])<<8 | uint32(s[l-1])<<16 | uint32(l)<<24 //nolint:gosec // a hash
-	return h * 2654435761 >> n.shift
 }
 
 // find notes where the first field of each name lies.
 func (n *names) find(f Fields, at *[maxNames]uint16) {
-	places := n.place
+	places, shift := n.place.places, n.place.shift
 	for i := range min(len(f), 1<<16-1) {
 		name := f[i].Name
-		h := n.hash(name)
+		h := hash(name) >> shift
 		for p := &places[h]; p.used; p = &places[h] {
 			if p.name == name {
-				if at[p.slot&(maxNames-1)] == 0 {
-					at[p.slot&(maxNames-1)] = uint16(i + 1) //nolint:gosec // bounded above
+				if at[p.value&(maxNames-1)] == 0 {
+					at[p.value&(maxNames-1)] = uint16(i + 1) //nolint:gosec // bounded above
 				}
 				break
 			}
 			h = (h + 1) & uint32(len(places)-1) //nolint:gosec // a power of two
 		}
 	}
+}
+
+// index is a hash table that is made once: open addressing, four places for each
+// name at least. It is several times as fast as a map for the few short names of
+// a table.
+type index[T any] struct {
+	shift  uint32
+	places []place[T]
+}
+
+type place[T any] struct {
+	name  string
+	value T
+	used  bool
+}
+
+func newIndex[T any](n int) index[T] {
+	bits := uint32(2)
+	for 1<<bits < 4*n {
+		bits++
+	}
+	return index[T]{32 - bits, make([]place[T], 1<<bits)}
+}
+
+func (x *index[T]) add(name string, value T) {
+	h := hash(name) >> x.shift
+	for x.places[h].used {
+		h = (h + 1) & uint32(len(x.places)-1) //nolint:gosec // a power of two
+	}
+	x.places[h] = place[T]{name, value, true}
+}
+
+// get returns the value of name, whatever the case of its ASCII letters when fold
+// is set; the zero value when there is none.
+func (x *index[T]) get(name string, fold bool) (value T) {
+	h := hash(name) >> x.shift
+	for p := &x.places[h]; p.used; p = &x.places[h] {
+		if p.name == name || fold && same(p.name, name) {
+			return p.value
+		}
+		h = (h + 1) & uint32(len(x.places)-1) //nolint:gosec // a power of two
+	}
+	return value
+}
+
+// hash mixes length, first, middle and last byte: enough to tell the few names
+// of a table apart, and it does not read the whole name. ASCII letters of either
+// case give the same.
+func hash(s string) uint32 {
+	l := len(s)
+	if l == 0 {
+		return 0
+	}
+	h := uint32(s[0]|0x20) | uint32(s[l/2]|0x20)<<8 | uint32(s[l-1]|0x20)<<16 | uint32(l)<<24 //nolint:gosec // a hash
+	return h * 2654435761
+}
+
+// same compares without regard to the case of ASCII letters.
+func same(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if x, y := a[i], b[i]; x != y && (x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
 }

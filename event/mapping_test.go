@@ -63,6 +63,10 @@ func TestGrammar(t *testing.T) {
 		{"take list", "- set: {answer: {from: a, take: list}}", rec("a", "10.0.0.1;::1;"), View{Answer: "10.0.0.1, ::1"}},
 		{"take principal", "- set: {user: {from: a, take: principal}}", rec("a", "wu/HOSP.EXAMPLE"), View{User: asset.ParseAccount("", "wu@hosp")}},
 		{"take spn_host", "- set: {dst_host: {from: a, take: spn_host}}", rec("a", "cifs/FS01.hosp/x"), View{DstHost: "fs01"}},
+		{"seconds exactly", "- set: {duration: a}", rec("a", "0.000123"), View{Duration: 123 * time.Microsecond}},
+		{"seconds with an exponent", "- set: {duration: a}", rec("a", "1.5e-05"), View{Duration: 15 * time.Microsecond}},
+		{"seconds of many digits", "- set: {duration: a}", rec("a", "1.0000000019"), View{Duration: time.Second + 1}},
+		{"no seconds", "- set: {duration: a, message: a}", rec("a", "1.2.3"), View{Message: "1.2.3"}},
 		{"a time with its zone", "- set: {start: a}", rec("a", "2026-03-13T18:50:00.25+0800"), View{Start: time.Date(2026, 3, 13, 10, 50, 0, 250_000_000, time.UTC)}},
 	} {
 		m, err := parseTable(c.rows)
@@ -128,7 +132,7 @@ func manyNames() string {
 // TestBranchesChangeNothing: a table divided by keys reads as the same rows tried
 // one by one.
 func TestBranchesChangeNothing(t *testing.T) {
-	text := rapid.SampledFrom([]string{"", "1", "2", "x", "X", "xy", "*", "x*", "*y", "é"})
+	text := rapid.SampledFrom([]string{"", "1", "2", "x", "X", "xy", "XY", "*", "x*", "*y", "*x*", "é", "É", "@", "`"})
 	name := rapid.SampledFrom([]string{"a", "b", "c", "dd"})
 	conds := rapid.MapOfN(name, rapid.Map(rapid.SliceOfN(text, 1, 3), func(l []string) textList { return l }), 0, 3)
 	labels := rapid.SliceOfN(rapid.SampledFrom([]string{"s", "S", "t"}), 0, 2)

@@ -8,9 +8,10 @@ package event
 // it is never guessed from another product's names.
 func (e *Event) View() View {
 	var v View
-	t := tables()[e.Product]
+	all := tables()
+	t := all.get(e.Product, false)
 	if t == nil {
-		t = tables()[anyProduct]
+		t = all.get(anyProduct, false)
 	}
 	t.apply(e, &v)
 	return v
