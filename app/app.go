@@ -28,7 +28,6 @@ import (
 	"citywall/duty/call"
 	"citywall/duty/dutydb"
 	"citywall/eventstore"
-	"citywall/eventstore/duck"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/incident/correlate"
@@ -144,15 +143,15 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 
+	if err = a.city.db.Apart(ctx, a.police.db); err != nil {
+		return a, err
+	}
+
 	// What is kept: events, findings, incidents; cases.
-	store, err := duck.Open(ctx, duck.Options{
-		Dir: a.data.path("events"), MemoryLimit: fmt.Sprintf("%dMB", a.cfg.Store.MemoryMB), Threads: a.cfg.Store.Threads, Now: a.now,
-	})
-	if err != nil {
+	if a.events, err = a.openEvents(ctx); err != nil {
 		return a, fmt.Errorf("open the event store: %w", err)
 	}
-	a.events = store
-	a.undo("event store", store.Close)
+	a.undo("event store", a.events.Close)
 	if a.findings, err = detectdb.Open(ctx, a.city.db, asset.City); err != nil {
 		return a, err
 	}
@@ -221,7 +220,7 @@ func (a *App) openRealm(ctx context.Context, name asset.Realm) (realm, error) {
 		return r, fmt.Errorf("open the audit log of %s: %w", name, err)
 	}
 	a.undo("audit log of "+string(name), r.audit.Close)
-	if r.db, err = db.Open(ctx, a.data.path(string(name)+".db")); err != nil {
+	if r.db, err = a.openRecords(ctx, name); err != nil {
 		return r, fmt.Errorf("open the records of %s: %w", name, err)
 	}
 	a.undo("records of "+string(name), r.db.Close)

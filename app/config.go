@@ -21,11 +21,13 @@ import (
 
 	"citywall/asset"
 	"citywall/duty"
+	"citywall/eventstore/clickhouse"
 	"citywall/identity"
 	"citywall/ingest/transport/httpbulk"
 	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
 	"citywall/ingest/transport/watch"
+	"citywall/internal/db"
 	"citywall/internal/fault"
 	"citywall/internal/queue"
 	"citywall/internal/text"
@@ -46,6 +48,7 @@ type Config struct {
 	Watch    []watch.Config   `yaml:"watch"`
 	Queue    queue.Config     `yaml:"queue"`
 	Store    Store            `yaml:"store"`
+	Records  Records          `yaml:"records"`
 	Rules    Rules            `yaml:"rules"`
 	Topology asset.Topology   `yaml:"topology"`
 	Clocks   Clocks           `yaml:"clock_offsets"` // source -> known error of its clock, "2m30s" when it runs fast
@@ -66,10 +69,12 @@ type Console struct {
 	URL  string `yaml:"url"` // how people reach it, when that is not the address
 }
 
-// Store bounds the embedded event store.
+// Store says where events are kept.
 type Store struct {
-	MemoryMB int `yaml:"memory_mb"`
-	Threads  int `yaml:"threads"`
+	Engine     string            `yaml:"engine"`    // duckdb, in this process, or clickhouse
+	MemoryMB   int               `yaml:"memory_mb"` // of duckdb, as is the next
+	Threads    int               `yaml:"threads"`
+	ClickHouse clickhouse.Config `yaml:"clickhouse"`
 }
 
 // Rules says which rules are loaded.
@@ -89,7 +94,8 @@ func Defaults() Config {
 		Console:  Console{Addr: "127.0.0.1:8443"},
 		Syslog:   []syslog.Config{udp, tcp},
 		Queue:    queue.Defaults(),
-		Store:    Store{MemoryMB: 2048, Threads: 2},
+		Store:    Store{Engine: DuckDB, MemoryMB: 2048, Threads: 2},
+		Records:  Records{Engine: db.SQLite},
 		Rules:    Rules{Own: true},
 		Pipeline: live.Defaults(),
 		HTTP:     httpbulk.Defaults(),
@@ -170,7 +176,7 @@ func envKey(k string) (string, bool) {
 		return "", false
 	}
 	rest = strings.ToLower(rest)
-	for _, s := range []string{"console", "queue", "store", "rules", "pipeline", "http"} {
+	for _, s := range []string{"console", "queue", "store", "records", "rules", "pipeline", "http"} {
 		if r, ok := strings.CutPrefix(rest, s+"_"); ok {
 			return s + "." + r, true
 		}
@@ -219,8 +225,11 @@ func (c Config) Validate() error {
 	if (c.Console.Cert == "") != (c.Console.Key == "") {
 		return fault.New(fault.Invalid, "console.cert and console.key belong together: give both or neither")
 	}
-	if c.Store.MemoryMB < 128 || c.Store.Threads < 1 {
-		return fault.New(fault.Invalid, "store.memory_mb must be at least 128 and store.threads at least 1")
+	if err := c.Store.Validate(); err != nil {
+		return err
+	}
+	if err := c.Records.Validate(); err != nil {
+		return err
 	}
 	if err := c.Pipeline.Validate(); err != nil {
 		return err

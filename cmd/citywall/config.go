@@ -17,7 +17,7 @@ func newConfig(io streams) *cobra.Command {
 	check := &cobra.Command{
 		Use:     "check",
 		Short:   "Check the configuration and say what is wrong, and where",
-		Long:    "Read DATA/citywall.yaml, the environment (CITYWALL_CONSOLE_ADDR sets console.addr) and check every value." + exits,
+		Long:    "Read DATA/citywall.yaml, the environment (CITYWALL_CONSOLE_ADDR sets console.addr) and check every value,\nand that the files it names with secrets can be read by nobody else." + exits,
 		Example: "  citywall config check --data /srv/citywall",
 		Args:    exactly(0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -25,7 +25,11 @@ func newConfig(io streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := app.Load(dir, os.Environ(), nil); err != nil {
+			cfg, err := app.Load(dir, os.Environ(), nil)
+			if err != nil {
+				return err
+			}
+			if err := cfg.CheckFiles(dir); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(io.out, "the configuration of %s is valid\n", dir)

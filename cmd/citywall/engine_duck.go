@@ -5,4 +5,4 @@
 
 package main
 
-const storeEngine = "DuckDB, in process"
+const storeEngine = "DuckDB in process, or ClickHouse"

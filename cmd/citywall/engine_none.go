@@ -5,4 +5,4 @@
 
 package main
 
-const storeEngine = "none in this build"
+const storeEngine = "ClickHouse alone: this build has no DuckDB"
