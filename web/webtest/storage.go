@@ -38,7 +38,7 @@ func (s *Site) storage(t testing.TB, ctx context.Context, d *db.DB, events *duck
 		},
 	})
 	must(t, err)
-	_, err = events.Seal(ctx, now().Add(24*time.Hour)) // as if the tables were older than they are
+	_, err = events.Seal(ctx, now()) // the days that have ended
 	must(t, err)
 	day := Now.UTC().Truncate(24 * time.Hour)
 	_, err = k.AddHold(ctx, keep.Hold{Case: "115-0007", From: day.AddDate(0, 0, -3), To: day, Reason: "地檢署函請保全市立醫院相關紀錄", By: "chen.yj"})

@@ -168,7 +168,7 @@ func realm(t testing.TB, ctx context.Context, dir string, r asset.Realm, k *keys
 func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, inbox string) *desk.City {
 	t.Helper()
 	d, side := realm(t, ctx, s.Dir, asset.City, own)
-	events, err := duck.Open(ctx, duck.Options{Dir: filepath.Join(s.Dir, "events"), MemoryLimit: "512MB", Threads: 2})
+	events, err := duck.Open(ctx, duck.Options{Dir: filepath.Join(s.Dir, "events"), MemoryLimit: "512MB", Threads: 2, Now: func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) }})
 	must(t, err)
 	t.Cleanup(func() { events.Close() })
 	must(t, events.Append(ctx, eventstore.Batch{MsgID: "seed", Events: append(incidenttest.Events(), background()...)}))
