@@ -277,6 +277,9 @@ func BenchmarkV9(b *testing.B) {
 	d := netflow.NewDecoder()
 	packet := v9(1, 7, v9Template, set(256, body...))
 	var line []byte
+	if err := d.Packet(exporter, packet, func(f *netflow.Flow) { line = f.AppendJSON(line[:0]) }); err != nil {
+		b.Fatal(err)
+	}
 	b.Run("packet", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
