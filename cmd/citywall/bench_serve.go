@@ -118,7 +118,9 @@ func runBenchServe(ctx context.Context, s streams, o benchServeOptions) error {
 	go func() { done <- a.Run(run) }()
 	defer func() {
 		stop()
-		<-done
+		if err := <-done; err != nil {
+			fmt.Fprintln(s.err, "citywall: the server ended with:", err)
+		}
 		a.Close()
 	}()
 

@@ -255,7 +255,7 @@ func (g *logons) data(pairs ...string) {
 		return // the visit is cut short: exactly so many were wanted
 	}
 	g.left--
-	g.w.Write(b) // its error comes back from Flush
+	_, _ = g.w.Write(b) // its error comes back from Flush
 }
 
 func (g *logons) guid() string {
