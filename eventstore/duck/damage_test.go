@@ -108,7 +108,17 @@ func TestTorn(t *testing.T) {
 			// Reading all of it finds damage that lies deep; then the writer
 			// saves what can be saved.
 			_ = s.Each(t.Context(), city, week, func(*event.Event) error { return nil })
-			put(t, s, "after", numbered(0, 1, 0))
+			if err := s.Append(t.Context(), eventstore.Batch{MsgID: "after", Events: numbered(0, 1, 0)}); err != nil {
+				// Damage that only the writer's own commit meets ends the engine: a
+				// start sets the file aside, as after a kill.
+				t.Logf("damaged at %d: %v", at, err)
+				if err := s.Close(); err != nil {
+					t.Log(err)
+				}
+				s = openWith(t, Options{Dir: dir})
+				_ = s.Each(t.Context(), city, week, func(*event.Event) error { return nil })
+				put(t, s, "after", numbered(0, 1, 0))
+			}
 			n := int64(0)
 			if err := s.Each(t.Context(), city, week, func(e *event.Event) error { n++; return nil }); err != nil {
 				t.Fatalf("damaged at %d: %v; %+v", at, err, s.Mishaps())

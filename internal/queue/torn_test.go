@@ -6,6 +6,7 @@ package queue
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -57,10 +58,18 @@ func state(t *testing.T) (dir string, waiting map[string]bool) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	dir = filepath.Join(t.TempDir(), "as-killed")
-	if err := os.CopyFS(dir, os.DirFS(q.dir)); err != nil {
-		t.Fatal(err)
+	for try := 0; ; try++ { // a file that is being replaced may vanish under the copy
+		err := os.CopyFS(dir, os.DirFS(q.dir))
+		if err == nil {
+			return dir, waiting
+		}
+		if !errors.Is(err, fs.ErrNotExist) || try == 20 {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return dir, waiting
 }
 
 // said adds up what the mishaps tell of lost records.
