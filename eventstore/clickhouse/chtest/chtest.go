@@ -59,8 +59,18 @@ func Start(t testing.TB, shards int) *Cluster {
 	return c
 }
 
-// Run starts a cluster. The caller closes it.
-func Run(shards int) (c *Cluster, err error) {
+// Run starts a cluster. The caller closes it. A port that was free a moment ago
+// may be taken when its server starts: then it begins again.
+func Run(shards int) (*Cluster, error) {
+	for try := 1; ; try++ {
+		c, err := run(shards)
+		if err == nil || try == 5 || !strings.Contains(err.Error(), "Address already in use") {
+			return c, err
+		}
+	}
+}
+
+func run(shards int) (c *Cluster, err error) {
 	bin, err := exec.LookPath("clickhouse-server")
 	if err != nil {
 		return nil, err
