@@ -112,28 +112,33 @@ func Open(ctx context.Context, dir string, cfg Config, log *slog.Logger) (*Queue
 	return q, nil
 }
 
-// startMending starts, and when the server's files keep it from that, sets
-// aside first what it remembers of the consumer, which is made anew anyway, and
-// then everything. The ledger says what that costs.
+// startMending starts, and when the server's files keep it from that, sets them
+// aside first. The ledger says what that costs.
 func (q *Queue) startMending(ctx context.Context) error {
-	err := q.start(ctx)
 	store := filepath.Join(q.dir, storeDir)
-	for _, part := range []string{filepath.Join(store, "jetstream", "$G", "streams", streamName, "obs"), store} {
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		if _, serr := os.Stat(part); serr != nil {
-			continue
-		}
-		q.stopServer()
-		to, merr := q.setAside(part)
-		if merr != nil {
-			return errors.Join(err, merr)
-		}
-		q.log.Error("queue: its files cannot be opened; set aside", "what", part, "to", to, "err", err)
-		if err = q.start(ctx); err == nil && part == store {
-			q.tell(mishap.New(mishap.QueueDamaged, q.dir, time.Now(), "aside", to))
-		}
+	// What the server remembers of the consumer: what it delivered before a kill,
+	// whose answers it would await for AckWait. A new consumer delivers at once;
+	// what was acknowledged is no longer in the stream. Asking the server to
+	// delete the consumer is not enough: one whose meta file is damaged it does
+	// not know, but goes by the state that lies there.
+	if err := os.RemoveAll(filepath.Join(store, "jetstream", "$G", "streams", streamName, "obs")); err != nil {
+		return err
+	}
+	err := q.start(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if _, serr := os.Stat(store); serr != nil {
+		return err
+	}
+	q.stopServer()
+	to, merr := q.setAside(store)
+	if merr != nil {
+		return errors.Join(err, merr)
+	}
+	q.log.Error("queue: its files cannot be opened; set aside", "what", store, "to", to, "err", err)
+	if err = q.start(ctx); err == nil {
+		q.tell(mishap.New(mishap.QueueDamaged, q.dir, time.Now(), "aside", to))
 	}
 	return err
 }
@@ -174,12 +179,6 @@ func (q *Queue) start(ctx context.Context) error {
 		Duplicates: q.cfg.Duplicates,
 	})
 	if err != nil {
-		return err
-	}
-	// A consumer remembers what it delivered before a kill and waits AckWait for
-	// the answers of a process that is gone. A new one delivers at once; what was
-	// acknowledged is no longer in the stream.
-	if err := q.str.DeleteConsumer(ctx, consumerName); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return err
 	}
 	q.cons, err = q.str.CreateConsumer(ctx, jetstream.ConsumerConfig{
