@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"citywall/asset"
@@ -28,6 +29,7 @@ import (
 	"citywall/duty/call"
 	"citywall/duty/dutydb"
 	"citywall/eventstore"
+	"citywall/eventstore/keep"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/incident/correlate"
@@ -38,6 +40,7 @@ import (
 	"citywall/ingest/transport/syslog"
 	"citywall/ingest/transport/watch"
 	"citywall/internal/db"
+	"citywall/internal/disk"
 	"citywall/internal/durable"
 	"citywall/internal/keys"
 	"citywall/internal/queue"
@@ -63,7 +66,11 @@ type App struct {
 	now  func() time.Time
 
 	city, police realm
+	version      string      // of the program
+	room         *disk.Watch // of the data folder: full for senders
 	events       eventstore.Store
+	keeper       *keep.Keeper
+	backing      sync.Mutex // held while a backup is made
 	findings     *detectdb.Store
 	incidents    *incidentdb.Store
 	watchRecords *dutydb.Store
@@ -107,7 +114,7 @@ func (a *App) undo(what string, f func() error) { a.stops = append(a.stops, stop
 // New builds the parts in a straight line. When a step fails, those before it
 // are stopped.
 func New(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{cfg: o.Config, log: o.Log, now: o.Now}
+	a = &App{cfg: o.Config, log: o.Log, now: o.Now, version: o.Version.Version}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -148,6 +155,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	}
 
 	// What is kept: events, findings, incidents; cases.
+	a.room = &disk.Watch{Dir: a.data.dir, Keep: a.cfg.Queue.MinFree, Config: a.cfg.Disk, Now: a.now}
 	if a.events, err = a.openEvents(ctx); err != nil {
 		return a, fmt.Errorf("open the event store: %w", err)
 	}
@@ -182,6 +190,9 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, fmt.Errorf("open the queue: %w", err)
 	}
 	a.undo("queue", a.queue.Close)
+	if a.keeper, err = a.newKeeper(ctx); err != nil {
+		return a, err
+	}
 	if a.pipeline, err = a.newPipeline(corr); err != nil {
 		return a, err
 	}
@@ -250,7 +261,7 @@ func (a *App) openCases(ctx context.Context) error {
 
 func (a *App) openListeners(ctx context.Context) error {
 	for _, c := range a.cfg.Syslog {
-		l, err := syslog.Listen(ctx, c, a.queue.Publish, a.log)
+		l, err := syslog.Listen(ctx, c, a.publish, a.log)
 		if err != nil {
 			return fmt.Errorf("open the listener %s: %w", c.Name, err)
 		}
@@ -258,7 +269,7 @@ func (a *App) openListeners(ctx context.Context) error {
 		a.undo("listener "+c.Name, func() error { return ignoreClosed(l.Close()) })
 	}
 	for _, c := range a.cfg.Netflow {
-		l, err := netflow.Listen(ctx, c, a.queue.Publish, a.log)
+		l, err := netflow.Listen(ctx, c, a.publish, a.log)
 		if err != nil {
 			return fmt.Errorf("open the listener %s: %w", c.Name, err)
 		}
@@ -266,14 +277,14 @@ func (a *App) openListeners(ctx context.Context) error {
 		a.undo("listener "+c.Name, func() error { return ignoreClosed(l.Close()) })
 	}
 	for _, c := range a.cfg.Watch {
-		w, err := watch.New(c, a.data.path("watch"), watch.Parts{Publish: a.queue.Publish, PutBlob: a.queue.PutBlob, DropBlob: a.queue.DropBlob, Now: a.now}, a.log)
+		w, err := watch.New(c, a.data.path("watch"), watch.Parts{Publish: a.publish, PutBlob: a.putBlob, DropBlob: a.queue.DropBlob, Now: a.now}, a.log)
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", c.Path, err)
 		}
 		a.watch = append(a.watch, w)
 	}
 	var err error
-	a.bulk, err = httpbulk.New(a.cfg.HTTP, a.verifySender, a.queue.Publish, a.log)
+	a.bulk, err = httpbulk.New(a.cfg.HTTP, a.verifySender, a.publish, a.log)
 	return err
 }
 

@@ -22,12 +22,14 @@ import (
 	"citywall/asset"
 	"citywall/duty"
 	"citywall/eventstore/clickhouse"
+	"citywall/eventstore/keep"
 	"citywall/identity"
 	"citywall/ingest/transport/httpbulk"
 	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
 	"citywall/ingest/transport/watch"
 	"citywall/internal/db"
+	"citywall/internal/disk"
 	"citywall/internal/fault"
 	"citywall/internal/queue"
 	"citywall/internal/text"
@@ -48,6 +50,9 @@ type Config struct {
 	Watch    []watch.Config   `yaml:"watch"`
 	Queue    queue.Config     `yaml:"queue"`
 	Store    Store            `yaml:"store"`
+	Keep     keep.Config      `yaml:"keep"` // how long
+	Disk     disk.Config      `yaml:"disk"` // how much
+	Backup   Backup           `yaml:"backup"`
 	Records  Records          `yaml:"records"`
 	Rules    Rules            `yaml:"rules"`
 	Topology asset.Topology   `yaml:"topology"`
@@ -77,6 +82,11 @@ type Store struct {
 	ClickHouse clickhouse.Config `yaml:"clickhouse"`
 }
 
+// Backup says where copies of the data folder go.
+type Backup struct {
+	Dir string `yaml:"dir"` // absolute, best on another disk; "" when every backup names its own
+}
+
 // Rules says which rules are loaded.
 type Rules struct {
 	Own  bool     `yaml:"own"`  // Citywall's own pack
@@ -96,6 +106,8 @@ func Defaults() Config {
 		Queue:    queue.Defaults(),
 		Store:    Store{Engine: DuckDB, MemoryMB: 2048, Threads: 2},
 		Records:  Records{Engine: db.SQLite},
+		Keep:     keep.Defaults(),
+		Disk:     disk.Defaults(),
 		Rules:    Rules{Own: true},
 		Pipeline: live.Defaults(),
 		HTTP:     httpbulk.Defaults(),
@@ -166,7 +178,7 @@ func decode(b []byte, c *Config) error {
 }
 
 // envIgnored are variables that are not configuration keys.
-var envIgnored = map[string]bool{"CITYWALL_DATA": true, "CITYWALL_SHARED": true, "CITYWALL_REQUIRE": true}
+var envIgnored = map[string]bool{"CITYWALL_DATA": true, "CITYWALL_SHARED": true, "CITYWALL_REQUIRE": true, "CITYWALL_KILLS": true, "CITYWALL_BENCH_EVENTS": true}
 
 // envKey turns CITYWALL_STORE_MEMORY_MB into store.memory_mb: the first word is
 // the section when it is one.
@@ -176,7 +188,7 @@ func envKey(k string) (string, bool) {
 		return "", false
 	}
 	rest = strings.ToLower(rest)
-	for _, s := range []string{"console", "queue", "store", "records", "rules", "pipeline", "http"} {
+	for _, s := range []string{"console", "queue", "store", "records", "keep", "disk", "backup", "rules", "pipeline", "http"} {
 		if r, ok := strings.CutPrefix(rest, s+"_"); ok {
 			return s + "." + r, true
 		}
@@ -230,6 +242,15 @@ func (c Config) Validate() error {
 	}
 	if err := c.Records.Validate(); err != nil {
 		return err
+	}
+	if err := c.Keep.Validate(); err != nil {
+		return err
+	}
+	if err := c.Disk.Validate(); err != nil {
+		return err
+	}
+	if c.Backup.Dir != "" && !filepath.IsAbs(c.Backup.Dir) {
+		return fault.New(fault.Invalid, "backup.dir is %q: it must be an absolute path", c.Backup.Dir)
 	}
 	if err := c.Pipeline.Validate(); err != nil {
 		return err

@@ -164,7 +164,7 @@ func (a *App) openEvents(ctx context.Context) (eventstore.Store, error) {
 		return clickhouse.Open(ctx, o)
 	}
 	return duck.Open(ctx, duck.Options{
-		Dir: a.data.path("events"), MemoryLimit: fmt.Sprintf("%dMB", a.cfg.Store.MemoryMB), Threads: a.cfg.Store.Threads, Now: a.now,
+		Dir: a.data.path("events"), MemoryLimit: fmt.Sprintf("%dMB", a.cfg.Store.MemoryMB), Threads: a.cfg.Store.Threads, Room: a.storeRoom(), Now: a.now,
 	})
 }
 

@@ -64,7 +64,7 @@ func (a *App) newWatch() (*call.Watch, error) {
 }
 
 // causes is what somebody must look at now: incidents that nobody has triaged,
-// sources that fell silent, trouble on the way of events.
+// sources that fell silent, trouble on the way of events and where they are kept.
 func (a *App) causes(ctx context.Context) ([]duty.Cause, error) {
 	var out []duty.Cause
 	q := incidentdb.ListQuery{States: []incident.State{incident.New}, Limit: 500}
@@ -96,7 +96,8 @@ func (a *App) causes(ctx context.Context) ([]duty.Cause, error) {
 			out = append(out, duty.Cause{Subject: "trouble/" + t.Stage, Severity: detect.High, Title: inBoth("duty.cause.trouble", "part", t.Stage, "problem", t.Error), Path: "/sources"})
 		}
 	}
-	return out, nil
+	kept, err := a.storageCauses(ctx)
+	return append(out, kept...), err
 }
 
 // lasting is how long a stage must have waited before anybody is woken: a

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -49,18 +50,26 @@ func freeAddr(t *testing.T) string {
 }
 
 // TestKillServe plays an exercise over HTTP and TCP syslog at citywall serve and
-// kills it five times. Acknowledged ⊆ stored ⊆ sent, and nothing twice: the
+// kills it, five times or as often as CITYWALL_KILLS says. Acknowledged ⊆ stored ⊆ sent, and nothing twice: the
 // promise of design.md §5. Lines are told apart by a number that is put into
 // each of them.
 func TestKillServe(t *testing.T) {
 	if testing.Short() {
-		t.Skip("kills a server five times: not with -short")
+		t.Skip("kills a server again and again: not with -short")
+	}
+	times := 5
+	if s := os.Getenv("CITYWALL_KILLS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			t.Fatalf("CITYWALL_KILLS is %q: want a number", s)
+		}
+		times = n
 	}
 	dir := filepath.Join(t.TempDir(), "d")
 	console, syslogAddr := freeAddr(t), freeAddr(t)
 	secret := prepare(t, dir, console, syslogAddr)
 
-	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 90*time.Second+time.Duration(times)*10*time.Second)
 	defer stop()
 	s := sender{ctx: ctx, url: "http://" + console + app.IngestPath, tcp: syslogAddr, token: secret, acked: map[string]bool{}, sent: map[string]bool{}}
 	server := serveChild(t, ctx, dir)
@@ -70,13 +79,13 @@ func TestKillServe(t *testing.T) {
 
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 7))
 	kills := 0
-	for kills < 5 && playing.Err() == nil {
+	for kills < times && playing.Err() == nil {
 		wait(playing, 300*time.Millisecond+time.Duration(r.Int64N(int64(1500*time.Millisecond))))
 		server.kill()
 		kills++
 		server = serveChild(t, ctx, dir)
 	}
-	if kills < 5 {
+	if kills < times {
 		t.Errorf("the exercise was over after %d kills", kills)
 	}
 	s.finish()
