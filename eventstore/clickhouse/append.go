@@ -6,10 +6,14 @@ package clickhouse
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"citywall/asset"
 	"citywall/event"
@@ -87,29 +91,37 @@ func (s *Store) insert(ctx context.Context, events []placed, caseID string, seq 
 		parts[i] = append(parts[i], p)
 	}
 	today := s.opt.Now()
-	for i, n := range nodes { // in turn: the encoder is one, and the servers work on while the next is filled
+	batches := make([]driver.Batch, len(nodes))
+	for i, n := range nodes { // in turn: there is one encoder
 		if len(parts[i]) == 0 {
 			continue
 		}
-		if err := s.fill(ctx, n, parts[i], caseID, seq, today); err != nil {
+		b, err := n.conn.PrepareBatch(ctx, "INSERT INTO "+s.opt.Database+".events_local ("+columnList()+")")
+		if err != nil {
 			return fmt.Errorf("insert into %s: %w", n.addr, err)
 		}
-	}
-	return nil
-}
-
-func (s *Store) fill(ctx context.Context, n *node, events []placed, caseID string, seq uint64, today time.Time) error {
-	b, err := n.conn.PrepareBatch(ctx, "INSERT INTO "+s.opt.Database+".events_local ("+columnList()+")")
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	for _, p := range events {
-		if err := b.Append(s.enc.encode(p.e, p.when, s.opt.part(p.when, today), seq, caseID)...); err != nil {
-			return fmt.Errorf("event %s: %w", p.e.ID, err)
+		defer b.Close()
+		for _, p := range parts[i] {
+			if err := b.Append(s.enc.encode(p.e, p.when, s.opt.part(p.when, today), seq, caseID)...); err != nil {
+				return fmt.Errorf("insert into %s: event %s: %w", n.addr, p.e.ID, err)
+			}
 		}
+		batches[i] = b
 	}
-	return b.Send()
+	var wg sync.WaitGroup
+	errs := make([]error, len(nodes))
+	for i, b := range batches {
+		if b == nil {
+			continue
+		}
+		wg.Go(func() {
+			if err := b.Send(); err != nil {
+				errs[i] = fmt.Errorf("insert into %s: %w", nodes[i].addr, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // shardOf returns the index of the shard for an id. Ids are hashes already.

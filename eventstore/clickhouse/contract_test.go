@@ -73,6 +73,6 @@ func open(t testing.TB, dir string) eventstore.Store {
 	return s
 }
 
-func TestContract(t *testing.T) { storetest.Run(t, open) }
+func TestContract(t *testing.T) { storetest.RunThin(t, open) }
 
 func TestCrash(t *testing.T) { storetest.Crash(t, open) }

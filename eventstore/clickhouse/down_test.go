@@ -112,9 +112,15 @@ func whole(t *testing.T, s *Store, want int64) {
 	}
 }
 
-func TestShardAway(t *testing.T) {
+// TestDown has a cluster of its own, whose servers it kills.
+func TestDown(t *testing.T) {
 	t.Parallel() // it waits for what does not answer
 	c := chtest.Start(t, 2)
+	t.Run("shard away", func(t *testing.T) { testShardAway(t, c) })
+	t.Run("killed under load", func(t *testing.T) { testKilledUnderLoad(t, c) })
+}
+
+func testShardAway(t *testing.T, c *chtest.Cluster) {
 	o := Options{Addrs: c.Addrs, Cluster: chtest.Name, Database: "away", OwnDays: 10000, Silence: time.Second, Timeout: 2 * time.Second}
 	s := begin(t, o)
 	es := numbered(0, 200)
@@ -158,9 +164,7 @@ func TestShardAway(t *testing.T) {
 
 // A shard is killed again and again under a sender that repeats what was not
 // acknowledged: acknowledged ⊆ stored ⊆ sent, each event once.
-func TestKilledUnderLoad(t *testing.T) {
-	t.Parallel()
-	c := chtest.Start(t, 2)
+func testKilledUnderLoad(t *testing.T, c *chtest.Cluster) {
 	s := begin(t, Options{Addrs: c.Addrs, Cluster: chtest.Name, Database: "load", OwnDays: 10000, Timeout: time.Second})
 	const kills, size = 4, 50
 	stop := make(chan struct{})

@@ -218,16 +218,21 @@ func (s *Store) settle(ctx context.Context) error {
 		}
 		return sum, each, nil
 	}
-	before, _, err := read()
+	before, was, err := read()
 	if err != nil {
 		return err
 	}
 	for name, value := range map[string]string{"layout": layout, "cursor_key": uuid.NewString()} {
 		if before.meta[name] != "" {
-			continue
+			value = before.meta[name]
 		}
-		if err := s.cl.onAll(func(n *node) error { return s.writeRecord(ctx, n, record{kind: recMeta, name: name, value: value}) }); err != nil {
-			return err
+		for i, n := range s.cl.byShard() {
+			if was[i].meta[name] != "" {
+				continue
+			}
+			if err := s.writeRecord(ctx, n, record{kind: recMeta, name: name, value: value}); err != nil {
+				return err
+			}
 		}
 	}
 	epoch := before.owner.seq>>32 + 1

@@ -12,11 +12,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,21 +139,29 @@ const configFile = `<yandex>
 `
 
 const usersFile = `<yandex>
-<profiles><default><max_memory_usage>2000000000</max_memory_usage><max_threads>1</max_threads></default></profiles>
+<profiles><default><max_memory_usage>2000000000</max_memory_usage><max_threads>1</max_threads><background_pool_size>2</background_pool_size></default></profiles>
 <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>
 <quotas><default></default></quotas>
 </yandex>
 `
 
+// freePorts returns ports below those that Linux gives to outgoing connections
+// and to port 0: a server that is killed must find its port free when it comes
+// back.
 func freePorts(n int) ([]int, error) {
+	const from, to = 20_000, 32_000
 	var out []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for try := 0; len(out) < n; try++ {
+		p := from + rand.IntN(to-from)
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", p))
 		if err != nil {
-			return nil, err
+			if try == 1000 {
+				return nil, err
+			}
+			continue
 		}
 		defer l.Close() // all at the end, so that they differ
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
+		out = append(out, p)
 	}
 	return out, nil
 }
@@ -234,6 +245,49 @@ func (c *Cluster) Restart(t testing.TB, i int) {
 	if err := c.answers(i); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// CPU returns the processor time that all servers took so far.
+func (c *Cluster) CPU(t testing.TB) time.Duration {
+	t.Helper()
+	var ticks int64
+	for _, s := range c.nodes {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// proc(5): fields 14 and 15, counted behind the name in brackets.
+		f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		for _, x := range f[11:13] {
+			n, err := strconv.ParseInt(x, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * time.Second / 100 // USER_HZ of Linux
+}
+
+// Bytes returns what the servers' folders hold.
+func (c *Cluster) Bytes(t testing.TB) (n int64) {
+	t.Helper()
+	err := filepath.WalkDir(c.dir, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // merged away meanwhile
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		if i, err := d.Info(); err == nil {
+			n += i.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // Close ends all servers and deletes what they kept.
