@@ -60,6 +60,11 @@ type Parts struct {
 	// records that are new or changed by it.
 	SaveIncidents func(ctx context.Context, is []incident.Incident) (changed []string, err error)
 
+	// Observe is shown, in order and each once, the events that are kept and whose
+	// findings are recorded. It stands in the way of the next batch and must be
+	// quick; it may neither keep nor change an event. nil: nobody looks.
+	Observe func([]*event.Event)
+
 	SourcesFile string           // where the state of sources is kept over restarts; "" not at all
 	Now         func() time.Time // nil: time.Now
 	Log         *slog.Logger

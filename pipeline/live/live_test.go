@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,5 +313,41 @@ func TestConfig(t *testing.T) {
 	}
 	if _, err := New(Defaults(), Parts{}); err == nil {
 		t.Error("a pipeline without parts")
+	}
+}
+
+// TestObserve: who observes sees each kept event once, also when a pack comes
+// again, and one that panics stops nothing.
+func TestObserve(t *testing.T) {
+	h := newHouse(t)
+	h.prepare()
+	var mu sync.Mutex
+	seen := map[event.ID]int{}
+	h.l.p.Observe = func(es []*event.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, e := range es {
+			seen[e.ID]++
+		}
+		panic("oh")
+	}
+	h.start()
+	for _, id := range []string{"", "another id, so that the queue takes it"} {
+		m := message("a", winlog(4624, 1), winlog(1102, 2), winlog(4634, 3))
+		if id != "" {
+			m.ID = id
+		}
+		h.publish(m)
+		h.settle()
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for id := range h.mem.events {
+		if seen[id] != 1 {
+			t.Errorf("event %s was shown %d times", id, seen[id])
+		}
+	}
+	if len(seen) != 3 || h.l.Health().InFlight != 0 {
+		t.Errorf("%d events were shown, want 3; health %+v", len(seen), h.l.Health())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -180,12 +181,35 @@ func (l *Live) handOver(ctx context.Context, b *batch) error {
 	if len(b.events) == 0 {
 		return nil
 	}
+	l.observe(b)
 	select {
 	case l.handed <- b:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// observe keeps an observer that panics from stopping the events.
+func (l *Live) observe(b *batch) {
+	if l.p.Observe == nil {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			l.log.Error("pipeline: the observer panicked", "batch", b.id, "panic", r)
+		}
+	}()
+	events := b.events
+	if slices.Contains(b.fresh, false) { // delivered again
+		events = make([]*event.Event, 0, len(b.events))
+		for i, e := range b.events {
+			if b.fresh[i] {
+				events = append(events, e)
+			}
+		}
+	}
+	l.p.Observe(events)
 }
 
 // acknowledge lets the queue forget the packs. What correlation still has to
