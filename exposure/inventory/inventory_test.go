@@ -39,7 +39,7 @@ func TestObserved(t *testing.T) {
 	at := func(a string) Machine {
 		return ms[slices.IndexFunc(ms, func(m Machine) bool { return m.Addr == ip(a) })]
 	}
-	if m := at("10.0.0.5"); !slices.Equal(m.Names, []string{"fs01"}) || !slices.Equal(m.Roles, []asset.Role{asset.RoleFile}) || m.Services[0] != (Service{445, 6}) {
+	if m := at("10.0.0.5"); !slices.Equal(m.Names, []string{"fs01"}) || !slices.Equal(m.Roles, []asset.Role{asset.RoleFile}) || m.Services[0].Port != 445 || m.Services[0].Clients != 6 {
 		t.Errorf("file server: %+v", m)
 	}
 	if m := at("10.0.0.4"); !slices.Equal(m.Roles, []asset.Role{asset.RoleDC}) {
