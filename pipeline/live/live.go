@@ -156,6 +156,9 @@ func (l *Live) Run(ctx context.Context) error {
 		{"hand over", l.handOver},
 		{"acknowledge", l.acknowledge},
 	}
+	// Before correlation reads findings back: those that warm makes up for come
+	// no other way.
+	l.warm(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := l.correlate(work, ctx.Done()); err != nil && work.Err() == nil {
@@ -179,7 +182,6 @@ func (l *Live) Run(ctx context.Context) error {
 		}
 		close(l.handed)
 	})
-	l.warm(ctx)
 	if err := l.take(ctx, work, taken); err != nil && ctx.Err() == nil {
 		fail(fmt.Errorf("pipeline: take: %w", err))
 	}
