@@ -102,12 +102,21 @@ type AdminPair struct {
 	Note    string `json:"note,omitempty" yaml:"note,omitempty"`
 }
 
+// Path is traffic between two segments that is allowed.
+type Path struct {
+	From  netip.Prefix `json:"from" yaml:"from"`
+	To    netip.Prefix `json:"to" yaml:"to"`
+	Ports []uint16     `json:"ports,omitempty" yaml:"ports,omitempty"` // of the one who answers; none: all
+	Note  string       `json:"note,omitempty" yaml:"note,omitempty"`   // which rule says so
+}
+
 // Topology is what is known about a network beforehand. The zero value is
 // valid and means: infer everything.
 type Topology struct {
 	Segments   []Segment   `json:"segments,omitempty" yaml:"segments,omitempty"`
 	Hosts      []Host      `json:"hosts,omitempty" yaml:"hosts,omitempty"`
 	AdminPairs []AdminPair `json:"admin_pairs,omitempty" yaml:"admin_pairs,omitempty"`
+	Paths      []Path      `json:"paths,omitempty" yaml:"paths,omitempty"` // none: what may talk to what is not drawn
 }
 
 // SegmentOf returns the most specific segment that holds a.
@@ -120,6 +129,18 @@ func (t Topology) SegmentOf(a netip.Addr) (Segment, bool) {
 		}
 	}
 	return best, ok
+}
+
+// PlaceOf returns the prefix of the segment that holds a, or a's /24 or /64.
+func (t Topology) PlaceOf(a netip.Addr) netip.Prefix {
+	if s, ok := t.SegmentOf(a); ok {
+		return s.Prefix
+	}
+	bits := 24
+	if a.Is6() {
+		bits = 64
+	}
+	return netip.PrefixFrom(a, bits).Masked()
 }
 
 // HostName normalises a host name for comparison: lower case, no trailing dot,

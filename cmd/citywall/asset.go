@@ -102,7 +102,8 @@ func newAssetDiff(io streams) *cobra.Command {
 		Use: "diff --drawing FILE LOGS…", Short: "Compare drawings with what logs show",
 		Long: `Compare drawings with what logs show: networks and machines that nobody has drawn,
 machines in another network than drawn, machines that serve what their role does
-not say, and what is drawn and was not seen. A drawing may also be a topology in
+not say, traffic between segments that no policy of the drawings allows, and what
+is drawn and was not seen. A drawing may also be a topology in
 YAML, as citywall asset read prints it.
 
 Exit codes: 0 they agree, 1 failed, 2 wrong usage or file, 3 they differ.`,
@@ -116,11 +117,11 @@ Exit codes: 0 they agree, 1 failed, 2 wrong usage or file, 3 they differ.`,
 			if err != nil {
 				return err
 			}
-			seen, err := observe(c.Context(), io, args)
+			o, err := observe(c.Context(), io, args, t)
 			if err != nil {
 				return err
 			}
-			ds := inventory.Diff(t, seen)
+			ds := inventory.Diff(t, o.Machines(), o.Talks())
 			if err := printDifferences(io.out, format, ds); err != nil {
 				return err
 			}
@@ -172,9 +173,10 @@ func topologyOf(s streams, files []string) (asset.Topology, error) {
 	return t, nil
 }
 
-// observe reads logs and returns the machines they show.
-func observe(ctx context.Context, s streams, paths []string) ([]inventory.Machine, error) {
+// observe reads logs and returns what they show, counted in the segments of t.
+func observe(ctx context.Context, s streams, paths []string, t asset.Topology) (*inventory.Observed, error) {
 	o := inventory.New()
+	o.Place = t.PlaceOf
 	stats, err := file.Read(ctx, paths, file.Options{}, func(e *event.Event) error {
 		o.See(e, e.View())
 		return nil
@@ -188,9 +190,9 @@ func observe(ctx context.Context, s streams, paths []string) ([]inventory.Machin
 		}
 	}
 	if o.Left > 0 {
-		fmt.Fprintf(s.err, "citywall: %d records named addresses beyond the first %d and were left out\n", o.Left, len(o.Machines()))
+		fmt.Fprintf(s.err, "citywall: %d records named addresses beyond the first %d and were left out\n", o.Left, o.Len())
 	}
-	return o.Machines(), nil
+	return o, nil
 }
 
 func printDifferences(w io.Writer, format string, ds []inventory.Difference) error {
@@ -204,9 +206,9 @@ func printDifferences(w io.Writer, format string, ds []inventory.Difference) err
 		return enc.Encode(map[string][]inventory.Difference{"differences": ds})
 	case "csv":
 		c := csv.NewWriter(w)
-		rows := [][]string{{"kind", "name", "address", "prefix", "roles", "drawn", "count", "agency", "contact", "first", "last"}}
+		rows := [][]string{{"kind", "name", "address", "prefix", "roles", "drawn", "count", "agency", "contact", "first", "last", "to", "port"}}
 		for _, d := range ds {
-			row := []string{string(d.Kind), d.Name, "", "", rolesText(d.Roles), d.Drawn, strconv.Itoa(d.Count), d.Agency, d.Contact, "", ""}
+			row := []string{string(d.Kind), d.Name, "", "", rolesText(d.Roles), d.Drawn, strconv.Itoa(d.Count), d.Agency, d.Contact, "", "", d.To, ""}
 			if d.Addr.IsValid() {
 				row[2] = d.Addr.String()
 			}
@@ -215,6 +217,9 @@ func printDifferences(w io.Writer, format string, ds []inventory.Difference) err
 			}
 			if d.Machine != nil {
 				row[9], row[10] = d.Machine.First.Format("2006-01-02T15:04:05Z"), d.Machine.Last.Format("2006-01-02T15:04:05Z")
+			}
+			if d.Talk != nil {
+				row[9], row[10], row[12] = d.Talk.First.Format("2006-01-02T15:04:05Z"), d.Talk.Last.Format("2006-01-02T15:04:05Z"), strconv.Itoa(int(d.Talk.Port))
 			}
 			for i := range row {
 				row[i] = report.Cell(row[i])
@@ -238,6 +243,8 @@ func printDifferences(w io.Writer, format string, ds []inventory.Difference) err
 				more = "drawn in " + d.Drawn
 			case inventory.OtherRole:
 				more = "serves as " + rolesText(d.Roles) + ", drawn as " + d.Drawn
+			case inventory.UndrawnPath:
+				more = fmt.Sprintf("to %s at port %d, %d flows: no drawn path allows it", d.To, d.Talk.Port, d.Count)
 			case inventory.UnseenSegment:
 				more = d.Prefix.String() + ": nothing was seen there; no sensor looks, or it is gone"
 			case inventory.UnseenHost:

@@ -21,6 +21,7 @@ const (
 	UndrawnHost    Kind = "undrawn_host"    // a machine in a drawn network that no list has
 	OtherSegment   Kind = "other_segment"   // a drawn machine with an address in another network
 	OtherRole      Kind = "other_role"      // a machine serves what its drawn roles do not say
+	UndrawnPath    Kind = "undrawn_path"    // traffic between drawn segments that no drawn path allows
 	UnseenSegment  Kind = "unseen_segment"  // nothing was seen of a drawn network: no sensor looks there, or it is gone
 	UnseenHost     Kind = "unseen_host"     // a drawn machine of which nothing was seen
 )
@@ -37,6 +38,13 @@ type Difference struct {
 	Agency  string       `json:"agency,omitempty"`
 	Contact string       `json:"contact,omitempty"` // whom to ask
 	Machine *Machine     `json:"machine,omitempty"` // what was seen
+	Talk    *Talk        `json:"talk,omitempty"`    // what was seen of a path
+	To      string       `json:"to,omitempty"`      // segment that a path leads to; Name is where it begins
+}
+
+// Kinds lists all kinds by weight.
+func Kinds() []Kind {
+	return []Kind{UndrawnSegment, UndrawnHost, OtherSegment, OtherRole, UndrawnPath, UnseenSegment, UnseenHost}
 }
 
 // strangers is how many machines make an undrawn network.
@@ -45,7 +53,10 @@ const strangers = 3
 // Diff compares a drawing with what was seen. Machines outside every drawn
 // segment count as the city's only when their addresses are private; a lone one
 // is a guest, several in one /24 (/64) are a network nobody has drawn.
-func Diff(t asset.Topology, seen []Machine) []Difference {
+//
+// Paths are judged between segments that drawn paths speak of, and only there: a
+// firewall says nothing of what does not pass it.
+func Diff(t asset.Topology, seen []Machine, talks []Talk) []Difference {
 	var out []Difference
 	drawn := map[netip.Addr]asset.Host{}
 	byName := map[string]asset.Host{}
@@ -89,7 +100,7 @@ func Diff(t asset.Topology, seen []Machine) []Difference {
 	}
 	for p, ms := range alone {
 		if len(ms) >= strangers {
-			out = append(out, Difference{Kind: UndrawnSegment, Name: p.String(), Prefix: p, Count: len(ms), Machine: &ms[0]})
+			out = append(out, Difference{Kind: UndrawnSegment, Name: p.String(), Prefix: p, Count: len(ms), Agency: ms[0].Agency, Machine: &ms[0]})
 		}
 	}
 	for _, s := range t.Segments {
@@ -106,9 +117,10 @@ func Diff(t asset.Topology, seen []Machine) []Difference {
 			out = append(out, d)
 		}
 	}
-	weight := []Kind{UndrawnSegment, UndrawnHost, OtherSegment, OtherRole, UnseenSegment, UnseenHost}
+	out = append(out, paths(t, talks)...)
+	weight := Kinds()
 	slices.SortFunc(out, func(a, b Difference) int {
-		return cmp.Or(slices.Index(weight, a.Kind)-slices.Index(weight, b.Kind), a.Addr.Compare(b.Addr), strings.Compare(a.Prefix.String(), b.Prefix.String()), strings.Compare(a.Name, b.Name))
+		return cmp.Or(slices.Index(weight, a.Kind)-slices.Index(weight, b.Kind), a.Addr.Compare(b.Addr), strings.Compare(a.Prefix.String(), b.Prefix.String()), strings.Compare(a.Name, b.Name), strings.Compare(a.To, b.To), port(a)-port(b))
 	})
 	return out
 }
@@ -121,13 +133,7 @@ func name(m Machine) string {
 }
 
 // around is the network that an address without a drawing is counted in.
-func around(a netip.Addr) netip.Prefix {
-	bits := 24
-	if a.Is6() {
-		bits = 64
-	}
-	return netip.PrefixFrom(a, bits).Masked()
-}
+func around(a netip.Addr) netip.Prefix { return asset.Topology{}.PlaceOf(a) }
 
 // moved says that a machine is where its drawing does not put it.
 func moved(t asset.Topology, h asset.Host, s asset.Segment, inside bool, m Machine) *Difference {
@@ -176,4 +182,34 @@ func covered(t asset.Topology, s asset.Segment, seen map[netip.Prefix]int) bool 
 		}
 	}
 	return false
+}
+
+func port(d Difference) int {
+	if d.Talk == nil {
+		return 0
+	}
+	return int(d.Talk.Port)
+}
+
+// paths returns the traffic that no drawn path allows.
+func paths(t asset.Topology, talks []Talk) []Difference {
+	spoken := map[netip.Prefix]bool{}
+	for _, p := range t.Paths {
+		spoken[p.From], spoken[p.To] = true, true
+	}
+	var out []Difference
+	for _, x := range talks {
+		from, ok1 := t.SegmentOf(x.Src)
+		to, ok2 := t.SegmentOf(x.Dst)
+		if !ok1 || !ok2 || from.Prefix == to.Prefix || !spoken[from.Prefix] || !spoken[to.Prefix] {
+			continue
+		}
+		allowed := slices.ContainsFunc(t.Paths, func(p asset.Path) bool {
+			return p.From.Contains(x.Src) && p.To.Contains(x.Dst) && (len(p.Ports) == 0 || slices.Contains(p.Ports, x.Port))
+		})
+		if !allowed {
+			out = append(out, Difference{Kind: UndrawnPath, Name: from.Name, To: to.Name, Addr: x.Src, Count: int(min(x.Count, 1<<31-1)), Agency: cmp.Or(from.Agency, x.Agency), Contact: from.Contact, Talk: &x})
+		}
+	}
+	return out
 }

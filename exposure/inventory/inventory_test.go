@@ -75,15 +75,24 @@ func TestDiff(t *testing.T) {
 		{Addr: ip("192.168.5.1"), Sent: 1}, {Addr: ip("192.168.5.2"), Sent: 1}, {Addr: ip("192.168.5.3"), Sent: 1},
 		{Addr: ip("192.168.6.1"), Sent: 1}, {Addr: ip("8.8.8.8")},
 	}
+	office, servers := top.Segments[0].Prefix, top.Segments[1].Prefix
+	top.Paths = []asset.Path{{From: office, To: servers, Ports: []uint16{443}}}
+	talks := []Talk{
+		{Src: ip("10.0.1.7"), Dst: ip("10.0.0.5"), From: office, To: servers, Port: 443, Count: 9},
+		{Src: ip("10.0.1.7"), Dst: ip("10.0.0.5"), From: office, To: servers, Port: 3389, Count: 2},
+		{Src: ip("10.0.0.5"), Dst: ip("10.0.1.7"), From: servers, To: office, Port: 443, Count: 1},
+		{Src: ip("10.7.0.5"), Dst: ip("10.0.1.7"), To: office, Port: 443, Count: 1},   // no drawn path speaks of annex
+		{Src: ip("192.168.5.1"), Dst: ip("10.0.1.7"), To: office, Port: 22, Count: 1}, // nor of what is not drawn
+	}
 	var got []string
-	for _, d := range Diff(top, seen) {
+	for _, d := range Diff(top, seen, talks) {
 		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %v", d.Kind, d.Name, d.Roles)))
 	}
-	want := []string{"undrawn_segment 192.168.5.0/24 []", "undrawn_host 10.0.1.200 []", "other_segment pc8 []", "other_role pc7 [web]", "unseen_segment annex []", "unseen_host gone []"}
+	want := []string{"undrawn_segment 192.168.5.0/24 []", "undrawn_host 10.0.1.200 []", "other_segment pc8 []", "other_role pc7 [web]", "undrawn_path servers []", "undrawn_path office []", "unseen_segment annex []", "unseen_host gone []"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if d := Diff(asset.Topology{}, seen); len(d) != 0 {
+	if d := Diff(asset.Topology{}, seen, talks); len(d) != 0 {
 		t.Errorf("without a drawing nothing differs from it: %+v", d)
 	}
 }
@@ -141,7 +150,7 @@ func TestCity(t *testing.T) {
 	i := slices.IndexFunc(top.Hosts, func(h asset.Host) bool { return h.Has(asset.RoleFile) })
 	struck := top.Hosts[i]
 	top.Hosts = slices.Delete(slices.Clone(top.Hosts), i, i+1)
-	if !slices.ContainsFunc(Diff(top, ms), func(d Difference) bool { return d.Kind == UndrawnHost && slices.Contains(struck.Addresses, d.Addr) }) {
+	if !slices.ContainsFunc(Diff(top, ms, o.Talks()), func(d Difference) bool { return d.Kind == UndrawnHost && slices.Contains(struck.Addresses, d.Addr) }) {
 		t.Errorf("%s was struck off the drawing and not missed", struck.Name)
 	}
 }

@@ -72,6 +72,7 @@ func Merge(ts ...asset.Topology) (asset.Topology, []string) {
 			fill(&x.Contact, h.Contact)
 		}
 		out.AdminPairs = append(out.AdminPairs, t.AdminPairs...)
+		out.Paths = append(out.Paths, t.Paths...)
 	}
 	return out, clash
 }

@@ -15,6 +15,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -91,6 +92,51 @@ func (d *Drawing) segment(name string, p netip.Prefix, zone asset.Zone, gateway 
 		return
 	}
 	d.Topology.Segments = append(d.Topology.Segments, asset.Segment{Name: name, Prefix: p.Masked(), Zone: zone, Gateway: gateway})
+}
+
+// maxPaths bounds what policies between many segments multiply to.
+const maxPaths = 20_000
+
+// path allows traffic between every two networks of from and to.
+func (d *Drawing) path(from, to []netip.Prefix, ports []uint16, note string) {
+	for _, f := range from {
+		for _, t := range to {
+			if f == t {
+				continue
+			}
+			if len(d.Topology.Paths) >= maxPaths {
+				d.note("%s: more than %d allowed paths", note, maxPaths)
+				return
+			}
+			d.Topology.Paths = append(d.Topology.Paths, asset.Path{From: f, To: t, Ports: ports, Note: note})
+		}
+	}
+}
+
+// networks keeps which prefixes lie behind an interface or zone.
+type networks map[string][]netip.Prefix
+
+func (n networks) add(name string, p netip.Prefix) {
+	if name != "" && p.IsValid() && p.Bits() > 0 && !slices.Contains(n[name], p.Masked()) {
+		n[name] = append(n[name], p.Masked())
+	}
+}
+
+// behind returns the networks behind interfaces or zones; "any" is all.
+func (n networks) behind(names []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, x := range names {
+		if x == "any" {
+			out = nil
+			for _, k := range slices.Sorted(maps.Keys(n)) {
+				out = append(out, n[k]...)
+			}
+			break
+		}
+		out = append(out, n[x]...)
+	}
+	slices.SortFunc(out, netip.Prefix.Compare)
+	return slices.Compact(out)
 }
 
 // host adds a machine by name, or an address to one that is there.

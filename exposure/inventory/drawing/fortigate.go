@@ -28,6 +28,9 @@ const maxDepth = 32
 func fortigate(b []byte) (Drawing, error) {
 	d := Drawing{Kind: FortiGate}
 	side := map[string]asset.Zone{} // interface -> zone, for pools and routes
+	nets := networks{}
+	zones := map[string][]string{} // zone -> interfaces
+	var policies []fgt
 	err := eachEdit(b, &d, func(e fgt) {
 		switch e.path {
 		case "system global":
@@ -56,6 +59,13 @@ func fortigate(b []byte) (Drawing, error) {
 				name = a + " (" + e.name + ")"
 			}
 			d.segment(name, p, zone, p.Addr())
+			nets.add(e.name, p)
+		case "system zone":
+			zones[e.name] = e.set["interface"]
+		case "firewall policy":
+			if first(e.set["action"]) == "accept" && first(e.set["status"]) != "disable" && len(policies) < maxItems {
+				policies = append(policies, e)
+			}
 		case "firewall address":
 			p, ok := pair(e.set["subnet"])
 			switch {
@@ -86,9 +96,45 @@ func fortigate(b []byte) (Drawing, error) {
 			}
 			gw, _ := netip.ParseAddr(first(e.set["gateway"]))
 			d.segment("route over "+first(e.set["device"]), p, side[first(e.set["device"])], gw)
+			nets.add(first(e.set["device"]), p)
 		}
 	})
+	for z, faces := range zones {
+		for _, f := range faces {
+			for _, p := range nets[f] {
+				nets.add(z, p)
+			}
+		}
+	}
+	for _, e := range policies {
+		note := "policy " + e.name
+		if n := first(e.set["name"]); n != "" {
+			note += " " + n
+		}
+		d.path(nets.behind(e.set["srcintf"]), nets.behind(e.set["dstintf"]), servicePorts(e.set["service"]), note)
+	}
 	return d, err
+}
+
+// fgtPorts are the predefined services whose ports FortiOS names so (FortiOS
+// administration guide, "Services").
+var fgtPorts = map[string][]uint16{
+	"HTTP": {80}, "HTTPS": {443}, "DNS": {53}, "SSH": {22}, "SMTP": {25}, "SMTPS": {465}, "IMAP": {143}, "IMAPS": {993}, "POP3": {110}, "POP3S": {995}, "RDP": {3389}, "SMB": {445}, "SAMBA": {139},
+	"LDAP": {389}, "LDAPS": {636}, "KERBEROS": {88, 464}, "NTP": {123}, "TELNET": {23}, "FTP": {21}, "SYSLOG": {514}, "MYSQL": {3306}, "MS-SQL": {1433, 1434}, "SNMP": {161, 162},
+}
+
+// servicePorts returns the ports of services; nil, all, when one of them is not
+// known: a policy is never read narrower than it is.
+func servicePorts(names []string) []uint16 {
+	var out []uint16
+	for _, n := range names {
+		p, ok := fgtPorts[n]
+		if !ok {
+			return nil
+		}
+		out = append(out, p...)
+	}
+	return out
 }
 
 // published gives the role that a published port shows.

@@ -28,6 +28,12 @@ func panos(b []byte) (Drawing, error) {
 	type route struct{ dst, via, face string }
 	routes := map[string]*route{}
 	var routeOrder []string
+	type rule struct {
+		from, to       []string
+		name           string
+		allow, disable bool
+	}
+	var rules []rule
 
 	dec := xml.NewDecoder(bytes.NewReader(b))
 	dec.Strict = true
@@ -74,6 +80,9 @@ func panos(b []byte) (Drawing, error) {
 			if name != "" && ends("units/entry/ip/entry") {
 				faces = append(faces, face{entry(2), name})
 			}
+			if ends("security/rules/entry") && len(rules) < maxItems {
+				rules = append(rules, rule{name: name})
+			}
 			if name != "" && ends("static-route/entry") {
 				routes[name] = &route{}
 				routeOrder = append(routeOrder, name)
@@ -84,6 +93,19 @@ func panos(b []byte) (Drawing, error) {
 			}
 		case xml.EndElement:
 			v := strings.TrimSpace(text.String())
+			if n := len(rules); n > 0 {
+				r := &rules[n-1]
+				switch {
+				case ends("security/rules/entry/from/member"):
+					r.from = append(r.from, v)
+				case ends("security/rules/entry/to/member"):
+					r.to = append(r.to, v)
+				case ends("security/rules/entry/action"):
+					r.allow = v == "allow"
+				case ends("security/rules/entry/disabled"):
+					r.disable = v == "yes"
+				}
+			}
 			switch {
 			case ends("deviceconfig/system/hostname"):
 				d.Device = v
@@ -102,6 +124,7 @@ func panos(b []byte) (Drawing, error) {
 			text.Reset()
 		}
 	}
+	nets := networks{}
 	for _, f := range faces {
 		if f.addr == "" {
 			continue
@@ -117,12 +140,19 @@ func panos(b []byte) (Drawing, error) {
 			name = z + " (" + f.name + ")"
 		}
 		d.segment(name, p, zoneOf(z), p.Addr())
+		nets.add(z, p)
 	}
 	for _, n := range routeOrder {
 		r := routes[n]
 		if p, err := netip.ParsePrefix(r.dst); err == nil {
 			gw, _ := netip.ParseAddr(r.via)
 			d.segment(n, p, zoneOf(zones[r.face]), gw)
+			nets.add(zones[r.face], p)
+		}
+	}
+	for _, r := range rules {
+		if r.allow && !r.disable { // applications are told by content, not by port: every port, then
+			d.path(nets.behind(r.from), nets.behind(r.to), nil, "rule "+r.name)
 		}
 	}
 	return d, nil
