@@ -219,3 +219,43 @@ func TestRoles(t *testing.T) {
 		t.Errorf("a workstation has roles %v", h.Roles)
 	}
 }
+
+// TestVoices asks whose time is right. Members of a domain have one time among
+// them, however many they are: two sensors that agree with each other outvote a
+// domain; against one sensor the domain counts, and the doubt is said.
+func TestVoices(t *testing.T) {
+	const off = 200 * time.Second
+	for _, sensors := range []int{1, 2} {
+		var evs []*event.Event
+		n := 0
+		for h := range 6 {
+			host := fmt.Sprintf("srv%d", h+1)
+			evs = append(evs, logon(9000+h, host, noon.Add(off), host+"$", "10.0.0.9", 1, "3"))
+			for i := range 4 {
+				n++
+				at := noon.Add(time.Duration(n) * 20 * time.Minute)
+				src, dst := fmt.Sprintf("10.0.1.%d", i+1), fmt.Sprintf("10.0.0.%d", h+1)
+				for s := range sensors {
+					evs = append(evs, flow(n, []string{"core", "edge"}[s], at.Add(time.Duration(s)*40*time.Millisecond), src, 41000+n, dst, 445))
+				}
+				evs = append(evs, logon(n, host, at.Add(off+30*time.Millisecond), "chen", src, 41000+n, "3"))
+			}
+		}
+		st := store(evs...)
+		c := clean.Estimate(st, clean.Resolve(st, asset.Topology{}), nil, clean.Defaults())
+		all := c.All()
+		want := map[string]time.Duration{"srv3": off, "core": 0}
+		doubt := time.Duration(0)
+		if sensors == 1 {
+			want, doubt = map[string]time.Duration{"srv3": 0, "core": -off}, off
+		}
+		for clock, offset := range want {
+			if d := (all[clock].Offset - offset).Abs(); d > 100*time.Millisecond || all[clock].Pairs == 0 {
+				t.Errorf("%d sensors: %s is %+v, want %s ahead", sensors, clock, all[clock], offset)
+			}
+		}
+		if d := (c.Doubt() - doubt).Abs(); d > 100*time.Millisecond {
+			t.Errorf("%d sensors: doubt %s, want %s", sensors, c.Doubt(), doubt)
+		}
+	}
+}

@@ -76,17 +76,21 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 	c := &Clocks{by: map[string]incident.Clock{}, fixes: map[fact.ID]fix{}, named: map[string]fix{}, p: p}
 	clockOf := map[fact.ID]string{}
 	weight := map[string]int64{}
-	member := map[string]bool{} // of a domain, which keeps one time
+	voice := map[string]string{} // whose time a clock has: the domain's, else its own
+	domains := st.Domains()
 	st.EachSource(func(id fact.ID, s fact.Source) {
 		clockOf[id] = s.Clock
 		weight[s.Clock] += s.Count
-		member[s.Clock] = member[s.Clock] || s.Product == "windows"
+		voice[s.Clock] = "clock " + s.Clock
+		if s.Product == "windows" {
+			voice[s.Clock] = "domain " + domains[s.Clock]
+		}
 	})
 	if len(weight) > 1 {
 		diffs := map[pairOf][]int64{}
 		matches(connections(st, h, clockOf, p.MaxSkew), int64(p.MaxSkew), diffs)
 		matches(tickets(st, h, clockOf), int64(p.MaxSkew), diffs)
-		c.solve(diffs, weight, member, configured)
+		c.solve(diffs, weight, voice, configured)
 	}
 	for name, off := range configured {
 		c.by[name] = incident.Clock{Offset: off, Uncertainty: c.by[name].Uncertainty, Pairs: c.by[name].Pairs}
@@ -165,8 +169,29 @@ func tickets(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sighting {
 			out = append(out, sighting{h.Of(k.Src, x.T), h.Of(k.Dst, x.T), st.Account(k.User).Name, 0, x.T, clockOf[x.Sensor]})
 		}
 	}
+	return append(out, desks(st, h, clockOf)...)
+}
+
+// desks are what a DC gave to somebody who logs on at a machine (a ticket for
+// tickets), and the logon there.
+func desks(st *fact.Store, h *Hosts, clockOf map[fact.ID]string) []sighting {
+	var out []sighting
+	for k, s := range st.Series {
+		here := k.Act == fact.Logon && k.Src == k.Dst
+		if !here && k.Act != fact.Ticket || st.Account(k.User).Machine || len(s.Conns) > 256 {
+			continue
+		}
+		for i := range s.Conns {
+			if x := &s.Conns[i]; here || h.Of(k.Dst, x.T) >= 0 && st.Node(k.Dst).Name == clockOf[x.Sensor] { // from the DC's own log, for itself
+				out = append(out, sighting{h.Of(k.Src, x.T), atDesk, st.Account(k.User).Name, 0, x.T, clockOf[x.Sensor]})
+			}
+		}
+	}
 	return out
 }
+
+// atDesk stands for the destination of a logon at the machine itself.
+const atDesk = -2
 
 // matches pairs sightings of two clocks that have exactly one partner within
 // skew: with more, nobody could say which belongs to which.
@@ -211,12 +236,17 @@ func pairGroup(g []sighting, skew int64, diffs map[pairOf][]int64) {
 	}
 }
 
+// vague is the uncertainty from which two clocks say nothing about each other: a
+// sampled flow begins at whatever packet was looked at.
+const vague = int64(30 * time.Second)
+
 // solve turns differences into offsets.
-func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, member map[string]bool, configured map[string]time.Duration) {
+func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, voice map[string]string, configured map[string]time.Duration) {
 	type link struct {
 		other string
 		d     float64 // other − this
 		n     float64
+		w     float64 // pairs over the variance: a link that knows little says little
 		unc   int64
 	}
 	graph := map[string][]link{}
@@ -232,9 +262,13 @@ func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, member
 			dev[i] = max(x-m, m-x)
 		}
 		unc := int64(1.48*float64(median(dev))) + int64(time.Millisecond)
+		if unc > vague {
+			continue
+		}
 		n := float64(len(d))
-		graph[k.a] = append(graph[k.a], link{k.b, float64(m), n, unc})
-		graph[k.b] = append(graph[k.b], link{k.a, float64(-m), n, unc})
+		w := n / (float64(unc) / 1e6 * float64(unc) / 1e6)
+		graph[k.a] = append(graph[k.a], link{k.b, float64(m), n, w, unc})
+		graph[k.b] = append(graph[k.b], link{k.a, float64(-m), n, w, unc})
 	}
 	names := slices.Sorted(maps.Keys(graph))
 	off := map[string]float64{}
@@ -257,7 +291,7 @@ func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, member
 			for _, a := range comp {
 				sum, n := 0.0, 0.0
 				for _, l := range graph[a] {
-					sum, n = sum+l.n*(off[l.other]-l.d), n+l.n
+					sum, n = sum+l.w*(off[l.other]-l.d), n+l.w
 				}
 				worst = max(worst, math.Abs(sum/n-off[a]))
 				off[a] = sum / n
@@ -266,7 +300,7 @@ func (c *Clocks) solve(diffs map[pairOf][]int64, weight map[string]int64, member
 				break
 			}
 		}
-		ref, doubt := reference(comp, off, weight, member, configured)
+		ref, doubt := reference(comp, off, weight, voice, configured)
 		c.doubt = max(c.doubt, int64(doubt))
 		for _, a := range comp {
 			best, pairs := int64(math.MaxInt64), 0
@@ -286,8 +320,9 @@ const agree = float64(time.Second)
 // without having it from each other, are right: wrong ones are wrong each in its
 // own way. The members of a domain have their time from its controllers and are
 // one voice together, however many they are. Of groups with equally many voices
-// that with more records counts, and the distance to the others is the doubt.
-func reference(comp []string, off map[string]float64, weight map[string]int64, member map[string]bool, configured map[string]time.Duration) (ref, doubt float64) {
+// the one with more clocks counts, then with more records, and the distance to
+// the others is the doubt.
+func reference(comp []string, off map[string]float64, weight map[string]int64, voice map[string]string, configured map[string]time.Duration) (ref, doubt float64) {
 	for _, a := range slices.Sorted(slices.Values(comp)) {
 		if d, ok := configured[a]; ok {
 			return off[a] - float64(d), 0
@@ -301,25 +336,24 @@ func reference(comp []string, off map[string]float64, weight map[string]int64, m
 		rows   int64
 	}
 	better := func(a, b group) bool {
-		return a.voices > b.voices || a.voices == b.voices && a.rows > b.rows
+		if a.voices != b.voices {
+			return a.voices > b.voices
+		}
+		return len(a.names) > len(b.names) || len(a.names) == len(b.names) && a.rows > b.rows
 	}
 	var best group
 	var all []group
 	for i := range names { // every run of clocks that agree with its first
 		var g group
-		domain := 0
+		heard := map[string]bool{}
 		for _, n := range names[i:] {
 			if off[n]-off[names[i]] > agree {
 				break
 			}
 			g.names, g.rows = append(g.names, n), g.rows+weight[n]
-			if member[n] {
-				domain = 1
-			} else {
-				g.voices++
-			}
+			heard[voice[n]] = true
 		}
-		g.voices += domain
+		g.voices = len(heard)
 		all = append(all, g)
 		if i == 0 || better(g, best) {
 			best = g

@@ -10,7 +10,8 @@
 //
 //	offset = median(d)     uncertainty = 1.48 · median(|d − offset|) + resolution
 //
-// and the offsets of all clocks the least-squares solution over that graph.
+// and the offsets of all clocks the least-squares solution over that graph, each
+// pair of clocks weighing as it is certain.
 // Right is the time that most clocks tell which do not have it from each other:
 // members of a domain have it from its controllers and are one voice. Where as
 // many tell another time, what they differ by is the doubt about all times

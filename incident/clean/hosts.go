@@ -115,7 +115,7 @@ func Resolve(st *fact.Store, topo asset.Topology) *Hosts {
 			fixed[a.Unmap()] = asset.HostName(x.Name)
 		}
 	}
-	names, alias := namesOf(append(st.Bindings(), logonBindings(st)...), own, fixed)
+	names, alias := namesOf(slices.Concat(st.Bindings(), logonBindings(st), switchBindings(st)), own, fixed)
 	h := &Hosts{keys: map[string]int{}, nodes: make([]held, st.Nodes()+1)}
 
 	keyOf := func(name string) string {

@@ -91,3 +91,73 @@ func logonBindings(st *fact.Store) []fact.Binding {
 	}
 	return out
 }
+
+// switchBindings find the address of a host by the credentials that were used on
+// it: the record of their use (4648) names host, account and destination, and
+// within seconds the destination tells of a logon with that account from an
+// address. Where logons are all there is, nothing else says which address the
+// host has. The address that most of them point to is its own.
+func switchBindings(st *fact.Store) []fact.Binding {
+	const near = int64(5 * time.Second)
+	type used struct {
+		dst    fact.ID
+		target string
+	}
+	type use struct {
+		host string
+		t    int64
+	}
+	uses := map[used][]use{}
+	for k, s := range st.Series {
+		if k.Act != fact.Credential || k.Dst == 0 || st.Node(k.Src).Name == "" {
+			continue
+		}
+		for i := range s.Conns {
+			c := &s.Conns[i]
+			u := used{k.Dst, st.Account(c.Target).Name}
+			uses[u] = append(uses[u], use{st.Node(k.Src).Name, c.T})
+		}
+	}
+	for _, l := range uses {
+		slices.SortFunc(l, func(a, b use) int { return cmp.Or(cmp.Compare(a.t, b.t), cmp.Compare(a.host, b.host)) })
+	}
+	votes := map[string]map[netip.Addr]*fact.Binding{}
+	for k, s := range st.Series {
+		if k.Act != fact.Logon || !st.Node(k.Src).Addr.IsValid() {
+			continue
+		}
+		l := uses[used{k.Dst, st.Account(k.User).Name}]
+		for i := range s.Conns {
+			if len(l) == 0 {
+				break
+			}
+			t := s.Conns[i].T
+			n, _ := slices.BinarySearchFunc(l, t-near, func(u use, t int64) int { return cmp.Compare(u.t, t) })
+			for ; n < len(l) && l[n].t <= t+near; n++ {
+				by, a := votes[l[n].host], st.Node(k.Src).Addr
+				if by == nil {
+					by = map[netip.Addr]*fact.Binding{}
+					votes[l[n].host] = by
+				}
+				if by[a] == nil {
+					by[a] = &fact.Binding{Addr: a, Name: l[n].host, By: fact.BySwitch, First: t, Last: t}
+				}
+				b := by[a]
+				b.First, b.Last, b.Count = min(b.First, t), max(b.Last, t), b.Count+1
+			}
+		}
+	}
+	var out []fact.Binding
+	for _, host := range slices.Sorted(maps.Keys(votes)) {
+		all := int64(0)
+		for _, b := range votes[host] {
+			all += b.Count
+		}
+		for _, b := range votes[host] {
+			if 2*b.Count > all {
+				out = append(out, *b)
+			}
+		}
+	}
+	return out
+}

@@ -20,6 +20,7 @@ const (
 	ByClient                        // the client called itself so (WorkstationName, NTLM): it may lie
 	ByNetBIOS                       // the host announced itself
 	ByServer                        // the server called itself so when it answered
+	BySwitch                        // other credentials were used on a host of that name just when they came from there
 	ByMachine                       // the computer's own account was used from there
 	ByLogon                         // a logon there and a connection seen on the way have one source port
 	ByDevice                        // a firewall's own table

@@ -185,6 +185,23 @@ func system(a asset.Account) bool {
 	return strings.HasPrefix(a.Name, "dwm-") || strings.HasPrefix(a.Name, "umfd-")
 }
 
+// Domains returns the domain of each computer whose own account was seen, by
+// host name. Of several, the smallest.
+func (s *Store) Domains() map[string]string {
+	out := map[string]string{}
+	for _, a := range s.accounts.vals {
+		host, machine := strings.CutSuffix(a.Name, "$")
+		if !machine || a.Domain == "" {
+			continue
+		}
+		domain, _, _ := strings.Cut(strings.ToLower(a.Domain), ".") // CORP and corp.example
+		if old, ok := out[host]; !ok || domain < old {
+			out[host] = domain
+		}
+	}
+	return out
+}
+
 // NodeID returns the id of a node that was observed.
 func (s *Store) NodeID(n Node) (ID, bool) {
 	id, ok := s.nodes.ids[n]
