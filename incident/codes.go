@@ -177,6 +177,7 @@ const (
 	BPNoSensor  = "BP-NO-SENSOR"
 	BPVPNVictim = "BP-VPN-VICTIM"
 	BPCGNAT     = "BP-CGNAT"
+	BPRMM       = "BP-RMM"
 	BPUnknown   = "BP-UNK"
 )
 

@@ -54,10 +54,11 @@ type analysis struct {
 
 	signs    map[int][]sign
 	badSince map[int]int64
-	fires    map[string]map[int][]int64 // by rule and host: on which days
-	lost     map[int]bool               // hosts with a sign of compromise
-	guilty   map[seat]deed              // sessions in which the intruder acted
-	pushes   map[pushKey][]push         // what was made to run on many machines
+	fires    map[string]map[int][]int64   // by rule and host: on which days
+	lost     map[int]bool                 // hosts with a sign of compromise
+	guilty   map[seat]deed                // sessions in which the intruder acted
+	held     map[int][]attackpath.Session // the same by host
+	pushes   map[pushKey][]push           // what was made to run on many machines
 	channels []channel
 	covert   []covert
 	moves    []attackpath.Move
@@ -144,7 +145,7 @@ func begin(cfg filled, st *fact.Store) *analysis {
 // run goes through every stage.
 func (a *analysis) run(ctx context.Context) bool {
 	for _, stage := range []func(){
-		a.clean, a.marks, a.judge, a.hidden, a.aside, a.outside, a.outward, a.bad, a.inside, a.sessions, a.waves, a.inward, a.between, a.policies, a.trace,
+		a.clean, a.marks, a.judge, a.hidden, a.aside, a.outside, a.outward, a.bad, a.sessions, a.inside, a.waves, a.inward, a.between, a.policies, a.trace,
 	} {
 		if stage(); ctx.Err() != nil {
 			return false

@@ -265,6 +265,9 @@ func (a *analysis) firstCompromise(t *thread) (*incident.FirstCompromise, incide
 		f.Bad = incident.Reason{Code: incident.FirstBadSign, Args: map[string]string{"what": first.what, "step": string(first.step)}}
 		w.Finding, w.FindTech = first.what, first.technique
 	}
+	if s := a.cameBy(t); s != nil && (w.Kind == "" || w.Kind == "c2") {
+		w.Kind, w.Finding, w.FindTech, w.Loose = "", s.what, s.technique, abs(s.t-t.began) > int64(a.cfg.p.After)
+	}
 	f.AttemptFirst, f.Attempts = a.attemptsBefore(t, f.Attempts)
 	if last := a.lastGood(t); last != 0 {
 		f.LastGood = at(last)
@@ -330,6 +333,23 @@ func (a *analysis) firstSignOf(t *thread) *sign {
 		}
 	}
 	return nil
+}
+
+// cameBy is the sign on the root, of whatever level, that says how somebody came
+// in without a connection: the nearest to the beginning, within Params.Attempt
+// before it and Params.After after it.
+func (a *analysis) cameBy(t *thread) *sign {
+	var best *sign
+	for i := range a.signs[t.root] {
+		s := &a.signs[t.root][i]
+		if s.observer != "" || !patientzero.Names(s.technique) || t.began-s.t > int64(a.cfg.p.Attempt) || s.t-t.began > int64(a.cfg.p.After) {
+			continue
+		}
+		if best == nil || abs(s.t-t.began) < abs(best.t-t.began) {
+			best = s
+		}
+	}
+	return best
 }
 
 // noSources reports that nothing names who calls: the records tell of machines

@@ -40,7 +40,7 @@ func (a *analysis) contact(class string, rs []*row) []*contact {
 				continue // it happened over another class of connection
 			}
 			c := a.fold(x.kind, x.rows)
-			c.share, c.exec, c.user, c.write = x.share, x.detail, cmp.Or(c.user, x.user), x.write
+			c.share, c.exec, c.user, c.write = x.share, cmp.Or(x.detail, x.pipe), cmp.Or(c.user, x.user), x.write
 			if x.port != 0 {
 				c.port, c.proto = x.port, 6
 			}
@@ -128,7 +128,7 @@ func (a *analysis) probe(c *contact) bool {
 		return false
 	}
 	for _, id := range c.sensors() {
-		if s, ok := a.st.SourceOf(id); ok && (s.Product == "zeek" || s.Product == "suricata" || s.Product == "fortinet") {
+		if s, ok := a.st.SourceOf(id); ok && (s.Product == "zeek" || s.Product == "suricata" || s.Product == "fortinet" || s.Product == "netflow") {
 			return true
 		}
 	}
@@ -156,7 +156,8 @@ func keepAt(list []fact.At, a fact.At) []fact.At {
 type exec struct {
 	kind     string
 	t        int64
-	detail   string
+	detail   string // what ran; by its name where a record has one
+	pipe     string // over which it was made to run
 	share    string
 	write    bool
 	port     uint16
@@ -201,9 +202,9 @@ func (a *analysis) execs(src, dst int, rs []*row) []exec {
 			o := &out[i]
 			if x.t-o.t <= span && o.t-x.t <= span {
 				if rank(x.kind) > rank(o.kind) {
-					o.kind, o.port, o.detail = x.kind, x.port, x.detail
+					o.kind, o.port, o.detail = x.kind, x.port, cmp.Or(x.detail, o.detail)
 				}
-				o.share, o.user = cmp.Or(o.share, x.share), cmp.Or(o.user, x.user)
+				o.share, o.user, o.pipe = cmp.Or(o.share, x.share), cmp.Or(o.user, x.user), cmp.Or(o.pipe, x.pipe)
 				o.detail, o.write = cmp.Or(o.detail, x.detail), o.write || x.write
 				o.t = min(o.t, x.t)
 				for _, e := range x.evidence {
@@ -223,7 +224,7 @@ func (a *analysis) execs(src, dst int, rs []*row) []exec {
 		x := exec{t: m.t, user: m.user, evidence: m.m.Earliest, rows: cluster(m.t)}
 		switch m.label {
 		case fact.RemotePipe:
-			x.kind, x.port, x.detail = pipeKind(m.detail)
+			x.kind, x.port, x.pipe = pipeKind(m.detail)
 		case fact.AdminShare:
 			x.kind, x.port, x.share = "smb", 445, m.detail
 		case fact.AdminWrite:

@@ -15,7 +15,9 @@
 //	judge     findings into signs of hosts; weak signs by their course
 //	hidden    streams and services that no record explains
 //	outward   channels to the outside, scored
-//	bad       since when a host shows enough
+//	bad       since when a host shows enough, and what led to it
+//	sessions  the intruder's sessions, from what was done in them
+//	waves     what one machine made many run
 //	inward    ways in from outside
 //	between   moves between machines, scored (attackpath.md §4.3)
 //	policies  moves by group policy
@@ -30,6 +32,11 @@
 // channel to the outside with two telling signs. Without any detection, the
 // anomalous edges of one gathering are an incident when there are two and their
 // scores add up to Params.Edges. So a quiet log gives none.
+//
+// What a record says was done in a session is stronger than any habit: deeds lead
+// back over the logons that opened their sessions, and on to what was opened from
+// them (session.go). Rarity, the time to the first sign of the destination and
+// whether the same left others unharmed decide the rest.
 //
 // A move is reported when it lies on the best path to a seed, or when it leaves
 // a host that is already held, makes the other side obey, and scores at least

@@ -207,8 +207,12 @@ func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
 	if o := a.origin(c, c.user); o.Switch {
 		before, own := a.switched(c, o.User), ownSecond(o.User, c.user)
 		weight := w.Switch * (0.35 + 0.65*scale(p.days)) // without history a switch is news everywhere
-		if before > 0 || own {
+		switch {
+		case before > 0 || own:
 			weight = w.Switch / 8
+		case a.heldBy(c) || a.sitsAt(c):
+		case !o.Clear || o.How == "recent_logon" || o.How == "owner": // several could be behind it, or nobody was there any more
+			weight *= 0.3
 		}
 		add(round(weight, 2), incident.CredentialSwitch, "from", o.User.String(), "to", c.user.String(), "clear", yes(o.Clear), "days", itoa(int64(before)), "own", yes(own))
 	}
@@ -222,8 +226,8 @@ func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
 	if s := a.alertOn(c); s != nil {
 		add(w.Alert*float64(min(s.level, detect.High)), incident.AlertOnEdge, "alert", s.what, "level", s.level.String())
 	}
-	if t, ok := a.badSince[c.src]; ok && t <= c.first+c.unc {
-		add(w.SourceBad, incident.SourceBad, "since", stamp(t))
+	if a.heldBy(c) {
+		add(w.SourceBad, incident.SourceBad, "since", stamp(a.badSince[c.src]))
 	}
 	if s := a.firstSign(c.dst, c.first, c.unc); s != nil {
 		a.lag(s.t-c.first, s.what, add)
@@ -237,6 +241,12 @@ func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
 		add(w.Harmless, incident.HarmlessElsewhere, "hosts", itoa(int64(n)), "what", c.exec)
 	}
 	return score, rs
+}
+
+// heldBy reports that the source of c was under foreign control by then.
+func (a *analysis) heldBy(c *contact) bool {
+	t, ok := a.badSince[c.src]
+	return ok && t <= c.first+c.unc
 }
 
 // lag is what the time between a move and the first sign of its destination
@@ -304,7 +314,7 @@ func (a *analysis) habit(c *contact, p past, add func(float64, string, ...string
 	w := a.cfg.w.Habit
 	if _, ok := a.deedOf(c); ok {
 		w *= 0.3
-	} else if t, ok := a.badSince[c.src]; ok && t <= c.first+c.unc {
+	} else if a.heldBy(c) || a.sitsAt(c) {
 		w *= 0.5
 	}
 	switch {

@@ -46,7 +46,7 @@ const sitting = int64(time.Minute)
 // No habit and no rarity decides here, each step is on record; steps that more
 // than one session could have taken are not taken.
 func (a *analysis) sessions() {
-	a.guilty = map[seat]deed{}
+	a.guilty, a.held = map[seat]deed{}, map[int][]attackpath.Session{}
 	type item struct {
 		s attackpath.Session
 		d deed
@@ -77,6 +77,7 @@ func (a *analysis) sessions() {
 			continue
 		}
 		a.guilty[key] = x.d
+		a.held[x.s.Host] = append(a.held[x.s.Host], x.s)
 		next := x.d
 		next.steps++
 		if x.s.From >= 0 && !a.hosts.List[x.s.From].External {
@@ -219,6 +220,23 @@ func (a *analysis) tunnelAt(inner int, t int64) int {
 		}
 	}
 	return best
+}
+
+// sitsAt reports that a session of the intruder's was open on the source of c when
+// it began, and that nobody else sat there as the user of c.
+func (a *analysis) sitsAt(c *contact) bool {
+	open := func(s attackpath.Session) bool {
+		return s.T <= c.first+c.unc && (s.End >= c.first || s.End == 0 && c.first-s.T <= dayNS)
+	}
+	if !slices.ContainsFunc(a.held[c.src], open) {
+		return false
+	}
+	for _, s := range a.desks[c.src] {
+		if _, his := a.guilty[seat{s.Host, s.ID, s.T}]; !his && open(s) && attackpath.Same(s.User, c.user) {
+			return false
+		}
+	}
+	return true
 }
 
 // deedOf is the deed that a session of c is tied to.

@@ -256,10 +256,9 @@ func (a *analysis) bad() {
 }
 
 // beginning goes back from a compromise over what preceded it on the host: signs
-// that are telling and unusual, none further from the next than a course of
-// events.
+// that are telling and unusual, none further from the next than Params.Attempt.
 func (a *analysis) beginning(l []sign, since int64) int64 {
-	for i := len(l) - 1; i >= 0 && since-l[i].t <= int64(a.cfg.p.Course); i-- {
+	for i := len(l) - 1; i >= 0 && since-l[i].t <= int64(a.cfg.p.Attempt); i-- {
 		if s := &l[i]; s.t < since && s.weight >= 1 && s.observer == "" && !attempt(s.step) && !a.background(s) && !a.usual(s) {
 			since = s.t
 		}

@@ -268,6 +268,8 @@ func (a *analysis) outsideBreak(x incident.Hop, h int, in bool) incident.Breakpo
 	case x.Kind == "vpn":
 		b.Code, b.Strength, b.Next = incident.BPVPNVictim, "confirmed", incident.NextAccount
 		b.Reasons = append(b.Reasons, incident.Reason{Code: incident.BreakVPN, Args: map[string]string{"account": x.User.String(), "address": a.hosts.List[h].Key}})
+	case x.Technique == "T1219":
+		b.Code, b.Strength, b.Next = incident.BPRMM, "probable", incident.NextAskProvider
 	case a.hosts.List[h].Why == "side_public" && cgnat.Contains(a.hosts.List[h].Addr()):
 		b.Code, b.Strength, b.Next = incident.BPCGNAT, "probable", incident.NextAskProvider
 	case in:

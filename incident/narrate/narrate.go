@@ -124,7 +124,7 @@ func Hop(l text.Lang, h incident.Hop) string {
 		port = ":" + strconv.Itoa(int(h.DstPort))
 	}
 	var b strings.Builder
-	b.WriteString(t(l, choose(l, "hop."+h.Kind, "hop.other"),
+	b.WriteString(t(l, choose(l, "hop."+h.Kind+"."+h.Technique, "hop."+h.Kind, "hop.other"),
 		"time", when(l, h.Time, h.Uncertainty), "src", End(l, h.Src), "dst", End(l, h.Dst), "port", port, "who", who, "kind", h.Kind))
 	if h.BytesOut+h.BytesIn > 0 {
 		b.WriteString(t(l, "hop.bytes", "out", Number(h.BytesOut), "in", Number(h.BytesIn)))

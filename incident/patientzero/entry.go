@@ -20,6 +20,7 @@ type Way struct {
 	Grade     incident.Grade
 	Finding   string // title of a finding that says how, "" none
 	FindTech  string // its technique
+	Loose     bool   // the finding lies too far from the first bad moment to decide
 	NoSource  bool   // the records never name who calls: alerts about machines only
 }
 
@@ -37,7 +38,7 @@ func Entry(w Way) incident.Entry {
 		return e
 	}
 	if kind := byTechnique(w.FindTech); kind != "" && w.Finding != "" {
-		return incident.Entry{Kind: kind, Vector: w.Finding, Technique: w.FindTech, Determined: true,
+		return incident.Entry{Kind: kind, Vector: w.Finding, Technique: w.FindTech, Determined: !w.Loose,
 			Reasons: []incident.Reason{reason(incident.EntryByFinding, "what", w.Finding)}}
 	}
 	e := incident.Entry{Kind: "unknown", Reasons: []incident.Reason{reason(incident.EntryNotSeen)}}
@@ -60,6 +61,10 @@ func port(p uint16) string {
 	}
 	return ":" + strconv.Itoa(int(p))
 }
+
+// Names reports a technique that by itself says how somebody came in: a letter, a
+// stick, a supplier.
+func Names(technique string) bool { return byTechnique(technique) != "" }
 
 // byTechnique tells the kind of entry from a technique that names one.
 func byTechnique(t string) string {
