@@ -12,51 +12,27 @@ import (
 	"strings"
 	"testing"
 
-	"citywall/detect/sigma"
 	"citywall/exercise"
 	"citywall/incident"
-	"citywall/incident/correlate"
-	"citywall/ingest"
 	"citywall/ingest/file"
 	"citywall/ingest/format"
 	"citywall/internal/text"
-	"citywall/pipeline/batch"
-	"citywall/rules"
 	"citywall/score"
+	"citywall/score/grid"
 )
 
-// investigate runs decoding's output through the own rules and correlation,
-// without a server.
-func investigate(t testing.TB, p *exercise.Play, read func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)) incident.Result {
+// investigate goes the way of citywall investigate with what read gives.
+func investigate(t testing.TB, p *exercise.Play, read grid.Read) incident.Result {
 	t.Helper()
-	engine, _, err := sigma.Load([]sigma.Set{{Name: "citywall", FS: rules.FS}}, sigma.Options{Batch: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := batch.Investigate(t.Context(), batch.Options{Engine: engine, Correlate: correlate.Config{Topology: p.Topology()}, Read: read})
+	res, err := grid.Investigate(t.Context(), p, read, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return res
 }
 
-// live decodes the lines that sources would send.
-func live(p *exercise.Play) func(context.Context, format.Emit) ([]incident.SourceStat, error) {
-	return func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error) {
-		var n uint64
-		return nil, p.Lines(ctx, func(l exercise.Line) error {
-			n++
-			e, err := ingest.Record(l.Bytes, format.Pos{Offset: int64(n), Seq: n}, format.Source{Name: l.Source, Agency: l.Agency, Stream: "exercise", Received: l.Time})
-			if err != nil {
-				return err
-			}
-			return emit(e)
-		})
-	}
-}
-
 // files decodes the folder that an investigator would get.
-func files(dir string) func(context.Context, format.Emit) ([]incident.SourceStat, error) {
+func files(dir string) grid.Read {
 	return func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error) {
 		stats, err := file.Read(ctx, []string{dir}, file.Options{}, emit)
 		for _, s := range stats {
@@ -108,7 +84,7 @@ func TestEvaluate(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := score.Compare(p.Truth(), investigate(t, p, live(p)).Incidents)
+				r := score.Compare(p.Truth(), investigate(t, p, grid.Lines(p)).Incidents)
 				all = append(all, r)
 				t.Log("\n" + r.Text(text.En))
 				switch {
@@ -131,7 +107,7 @@ func TestEvaluateQuiet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res := investigate(t, p, live(p))
+		res := investigate(t, p, grid.Lines(p))
 		r := score.Compare(p.Truth(), res.Incidents)
 		if !r.Pass {
 			t.Errorf("seed %d:\n%s", seed, r.Text(text.En))
@@ -161,7 +137,7 @@ func TestAnotherTruthIsMissed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := score.Compare(other.Truth(), investigate(t, p, live(p)).Incidents); r.Pass {
+		if r := score.Compare(other.Truth(), investigate(t, p, grid.Lines(p)).Incidents); r.Pass {
 			t.Errorf("%s: the findings of seed 1 meet the truth of seed 2:\n%s", sc.Name, r.Text(text.En))
 		}
 	}
@@ -180,7 +156,7 @@ func TestEvaluateLoss(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					r := score.Compare(p.Truth(), investigate(t, p, live(p)).Incidents)
+					r := score.Compare(p.Truth(), investigate(t, p, grid.Lines(p)).Incidents)
 					all = append(all, r)
 					t.Log("\n" + r.Text(text.En))
 					if len(r.Accused) > 0 {

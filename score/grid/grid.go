@@ -150,32 +150,41 @@ func Play(ctx context.Context, c Case, workers int) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	res, err := Investigate(ctx, p, workers)
+	res, err := Investigate(ctx, p, Lines(p), workers)
 	if err != nil {
 		return Result{}, err
 	}
 	return Result{c, score.Compare(p.Truth(), res.Incidents)}, nil
 }
 
-// Investigate runs the lines of a play through decoders, own rules and
-// correlation.
-func Investigate(ctx context.Context, p *exercise.Play, workers int) (incident.Result, error) {
+// Read hands the events of an investigation over.
+type Read = func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)
+
+// Investigate runs what read gives through the own rules and correlation, with
+// the drawing that the city has of itself. workers match rules; 0 means one for
+// each processor.
+func Investigate(ctx context.Context, p *exercise.Play, read Read, workers int) (incident.Result, error) {
 	engine, _, err := sigma.Load([]sigma.Set{{Name: "citywall", FS: rules.FS}}, sigma.Options{Batch: true})
 	if err != nil {
 		return incident.Result{}, err
 	}
-	return batch.Investigate(ctx, batch.Options{Engine: engine, Workers: workers, Correlate: correlate.Config{Topology: p.Topology()},
-		Read: func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error) {
-			var n uint64
-			return nil, p.Lines(ctx, func(l exercise.Line) error {
-				n++
-				e, err := ingest.Record(l.Bytes, format.Pos{Offset: int64(n), Seq: n}, format.Source{Name: l.Source, Agency: l.Agency, Stream: "exercise", Received: l.Time})
-				if err != nil {
-					return err
-				}
-				return emit(e)
-			})
-		}})
+	return batch.Investigate(ctx, batch.Options{Engine: engine, Workers: workers, Correlate: correlate.Config{Topology: p.Topology()}, Read: read})
+}
+
+// Lines decodes the lines of a play as they lie in files: without the time of
+// their arrival, which would tell the clocks' errors.
+func Lines(p *exercise.Play) Read {
+	return func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error) {
+		var n uint64
+		return nil, p.Lines(ctx, func(l exercise.Line) error {
+			n++
+			e, err := ingest.Record(l.Bytes, format.Pos{Offset: int64(n), Seq: n}, format.Source{Name: l.Source, Agency: l.Agency, Stream: "exercise", NotAfter: l.Time})
+			if err != nil {
+				return err
+			}
+			return emit(e)
+		})
+	}
 }
 
 // Match reports whether a name of a cell fits a filter: every word of it,

@@ -97,6 +97,15 @@ func (g *logons) visit(t time.Time) {
 		g.remote(t, "svc.backup", server(0), dst, controller(0), 3, true)
 		return
 	}
+	if g.r.IntN(8) == 0 { // a computer's own account
+		src := pc(g.r.IntN(logonPCs))
+		if g.r.IntN(4) == 0 {
+			src = server(g.r.IntN(logonServers))
+		}
+		dc := controller(g.r.IntN(logonDCs))
+		g.remote(t, src.name+"$", src, dc, dc, 3, false)
+		return
+	}
 	i := g.r.IntN(logonPCs)
 	user, home := fmt.Sprintf("user%04d", i), pc(i)
 	dc := controller(g.r.IntN(logonDCs))
