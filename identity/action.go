@@ -31,6 +31,9 @@ const (
 
 	SourceRead   Action = "source.read"
 	SourceManage Action = "source.manage"
+	AssetRead    Action = "asset.read"   // machines, segments, drawings, differences
+	AssetNote    Action = "asset.note"   // whose a machine or segment is and whom to call
+	AssetManage  Action = "asset.manage" // hand in, accept, refuse and retire drawings
 	RuleRead     Action = "rule.read"
 	RuleManage   Action = "rule.manage"
 
@@ -65,7 +68,7 @@ func Actions() []Action {
 	return []Action{
 		EventSearch, EventExport,
 		IncidentRead, IncidentNote, IncidentTriage, IncidentClose, IncidentMerge, IncidentHandover,
-		FindingRead, AlarmRead, AlarmAck, AlarmNote, AlarmRoster, SourceRead, SourceManage, RuleRead, RuleManage,
+		FindingRead, AlarmRead, AlarmAck, AlarmNote, AlarmRoster, SourceRead, SourceManage, AssetRead, AssetNote, AssetManage, RuleRead, RuleManage,
 		CaseRead, CaseCreate, CaseEdit, CaseAssign, CaseClose, CaseEvidence, CaseReport,
 		UserRead, UserManage, TokenManage, AuditRead, AuditProve,
 		ConfigRead, ConfigManage, StatusRead, StorageRead, StorageHold, StorageBackup, ExerciseRun,
@@ -82,6 +85,7 @@ const (
 	KindFinding  Kind = "finding"
 	KindAlarm    Kind = "alarm"
 	KindSource   Kind = "source"
+	KindAsset    Kind = "asset"
 	KindRule     Kind = "rule"
 	KindCase     Kind = "case"
 	KindUser     Kind = "user"
