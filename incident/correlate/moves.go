@@ -229,16 +229,17 @@ func (a *analysis) lateral(c *contact) (float64, []incident.Reason) {
 	if a.heldBy(c) {
 		add(w.SourceBad, incident.SourceBad, "since", stamp(a.badSince[c.src]))
 	}
-	if s := a.firstSign(c.dst, c.first, c.unc); s != nil {
-		a.lag(s.t-c.first, s.what, add)
-	} else if t, ok := a.badSince[c.dst]; ok && t-c.first > int64(a.cfg.p.Course) {
-		a.lag(t-c.first, "", add)
-	}
-	if d, ok := a.deedOf(c); ok {
+	d, deed := a.deedOf(c)
+	if deed {
 		add(w.Session, incident.SessionDeed, "what", d.what, "on", a.hosts.List[d.host].Key, "steps", itoa(int64(d.steps)))
 	}
+	if s := a.firstSign(c.dst, c.first, c.unc); s != nil {
+		a.lag(s.t-c.first, s.what, deed, add)
+	} else if t, ok := a.badSince[c.dst]; ok && t-c.first > int64(a.cfg.p.Course) {
+		a.lag(t-c.first, "", deed, add)
+	}
 	if n := a.harmless(c); n > 0 {
-		add(w.Harmless, incident.HarmlessElsewhere, "hosts", itoa(int64(n)), "what", c.exec)
+		add(round(w.Harmless*math.Log(float64(n))/math.Log(harmlessMin), 2), incident.HarmlessElsewhere, "hosts", itoa(int64(n)), "what", c.exec)
 	}
 	return score, rs
 }
@@ -253,8 +254,9 @@ func (a *analysis) heldBy(c *contact) bool {
 // says. Intruders act soon: of such times each doubling is about equally
 // common, while honest visits come at any time. So the log-odds fall with the
 // logarithm of the time, from DestSign within Params.After to QuietAfter after a
-// day, and a little beyond.
-func (a *analysis) lag(ns int64, what string, add func(float64, string, ...string)) {
+// day, and a little beyond. Of a session that is known to be the intruder's it
+// says only that he looked.
+func (a *analysis) lag(ns int64, what string, known bool, add func(float64, string, ...string)) {
 	w := a.cfg.w
 	soon, late := float64(a.cfg.p.After), float64(a.cfg.p.Course)
 	share := math.Log(max(float64(ns), soon)/soon) / math.Log(late/soon)
@@ -262,6 +264,9 @@ func (a *analysis) lag(ns int64, what string, add func(float64, string, ...strin
 	if weight > 0 {
 		add(weight, incident.DestSign, "sign", what, "after_s", decimal(round(float64(ns)/1e9, 1)))
 		return
+	}
+	if known {
+		weight = round(weight*0.3, 2)
 	}
 	add(weight, incident.QuietAfter, "hours", decimal(round(float64(ns)/float64(time.Hour), 1)))
 }

@@ -107,9 +107,9 @@ func (a *analysis) seatOf(h int, id uint64, t int64) (attackpath.Session, bool) 
 }
 
 // leftFrom are the sessions at the source from which s was opened: that which
-// used other credentials for it, else that of the same account, if it was the
-// only one. Several records of one sitting are one session. Nil when it cannot
-// be told.
+// used other credentials for it, else that of the same account, else for a
+// desktop that of whoever sat there, if it was the only one. Several records of
+// one sitting are one session. Nil when it cannot be told.
 func (a *analysis) leftFrom(s attackpath.Session) []attackpath.Session {
 	var out []attackpath.Session
 	one := true
@@ -132,15 +132,37 @@ func (a *analysis) leftFrom(s attackpath.Session) []attackpath.Session {
 	if len(out) > 0 && one {
 		return out
 	}
-	out, one = nil, true
-	a.sessionsOn(s.From)
-	for _, x := range a.desks[s.From] {
-		if x.T <= s.T && (x.End >= s.T || x.End == 0 && s.T-x.T <= dayNS) && attackpath.Same(x.User, s.User) {
-			add(x)
+	sitting := a.sittingAt(s.From, s.T)
+	for _, same := range []bool{true, false} {
+		out, one = nil, true
+		for _, x := range sitting {
+			if !same || attackpath.Same(x.User, s.User) {
+				add(x)
+			}
+		}
+		if len(out) > 0 && one {
+			return out
+		}
+		if len(out) > 0 || !s.Interactive {
+			break
 		}
 	}
-	if !one {
-		return nil
+	return nil
+}
+
+// sittingAt lists the sessions at a host's desktop that were open at t. One whose
+// end nobody recorded is over when its account sits down again.
+func (a *analysis) sittingAt(h int, t int64) []attackpath.Session {
+	a.sessionsOn(h)
+	var out []attackpath.Session
+	for _, x := range a.desks[h] {
+		if x.T > t || x.End != 0 && x.End < t || x.End == 0 && t-x.T > dayNS {
+			continue
+		}
+		out = slices.DeleteFunc(out, func(o attackpath.Session) bool {
+			return o.End == 0 && x.T-o.T > sitting && attackpath.Same(o.User, x.User)
+		})
+		out = append(out, x)
 	}
 	return out
 }
@@ -164,7 +186,7 @@ func (a *analysis) openedFrom(x attackpath.Session) []attackpath.Session {
 			if c.Sess == 0 || t < x.T || t > end || a.hosts.Of(l.k.Src, c.T) != x.Host {
 				continue
 			}
-			s := attackpath.Session{Host: a.hosts.Of(l.k.Dst, c.T), User: user, From: x.Host, T: t, ID: c.Sess}
+			s := attackpath.Session{Host: a.hosts.Of(l.k.Dst, c.T), User: user, From: x.Host, T: t, ID: c.Sess, Interactive: c.Type == 10}
 			if s.Host < 0 {
 				continue
 			}
@@ -231,8 +253,8 @@ func (a *analysis) sitsAt(c *contact) bool {
 	if !slices.ContainsFunc(a.held[c.src], open) {
 		return false
 	}
-	for _, s := range a.desks[c.src] {
-		if _, his := a.guilty[seat{s.Host, s.ID, s.T}]; !his && open(s) && attackpath.Same(s.User, c.user) {
+	for _, s := range a.sittingAt(c.src, c.first+c.unc) {
+		if _, his := a.guilty[seat{s.Host, s.ID, s.T}]; !his && attackpath.Same(s.User, c.user) {
 			return false
 		}
 	}

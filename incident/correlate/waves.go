@@ -48,9 +48,13 @@ func letters(s string) string {
 	return string(b)
 }
 
+// harmlessMin is how many unharmed machines begin to say something. Each further
+// says it with less doubt: the weight grows with the logarithm.
+const harmlessMin = 3
+
 // harmless counts the machines to which the source of c did the same as to its
 // destination, and which show nothing of it within a day: software distribution
-// reaches the first victim, too. It is 0 unless there are three, and more than
+// reaches the first victim, too. It is 0 unless there are harmlessMin, and more than
 // of those that do show something soon. Only machines whose own log was written
 // can be said to show nothing.
 func (a *analysis) harmless(c *contact) int {
@@ -69,7 +73,7 @@ func (a *analysis) harmless(c *contact) int {
 			well[p.dst] = true
 		}
 	}
-	if len(well) < 3 || len(well) <= len(ill) {
+	if len(well) < harmlessMin || len(well) <= len(ill) {
 		return 0
 	}
 	return len(well)
