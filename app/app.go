@@ -30,6 +30,8 @@ import (
 	"citywall/duty/dutydb"
 	"citywall/eventstore"
 	"citywall/eventstore/keep"
+	"citywall/exposure/estate"
+	"citywall/exposure/inventorydb"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/incident/correlate"
@@ -76,6 +78,7 @@ type App struct {
 	watchRecords *dutydb.Store
 	alarms       *call.Watch
 	senders      *senderdb.Store
+	estate       *estate.Estate
 	policy       *identity.Policy
 	docket       *docket.Docket
 	rules        *ruleBook
@@ -172,15 +175,23 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.senders, err = senderdb.Open(ctx, a.city.db, a.now); err != nil {
 		return a, err
 	}
+	if err = a.openEstate(ctx); err != nil {
+		return a, err
+	}
 	if err = a.openCases(ctx); err != nil {
 		return a, err
 	}
 
-	// What judges: rules and correlation.
-	if a.rules, err = loadRules(a.cfg.Rules, a.cfg.Topology, a.data, a.now()); err != nil {
+	// What judges: rules and correlation. They know the network as it was drawn
+	// when the program started.
+	top, clash := a.estate.Topology()
+	for _, c := range clash {
+		a.log.Warn("drawings of the network contradict each other; the configuration and then the newest counts", "what", c)
+	}
+	if a.rules, err = loadRules(a.cfg.Rules, top, a.data, a.now()); err != nil {
 		return a, err
 	}
-	corr := correlate.Config{Topology: a.cfg.Topology, ClockOffsets: a.cfg.Clocks}
+	corr := correlate.Config{Topology: top, ClockOffsets: a.cfg.Clocks}
 	if err = corr.Validate(); err != nil {
 		return a, err
 	}
@@ -237,6 +248,20 @@ func (a *App) openRealm(ctx context.Context, name asset.Realm) (realm, error) {
 	a.undo("records of "+string(name), r.db.Close)
 	r.users, err = identitydb.Open(ctx, r.db, name, identitydb.Options{Now: a.now})
 	return r, err
+}
+
+// openEstate opens the inventory of the city. It is stopped after the pipeline,
+// whose events it watches, and before the records it is saved in.
+func (a *App) openEstate(ctx context.Context) error {
+	store, err := inventorydb.Open(ctx, a.city.db, a.now)
+	if err != nil {
+		return err
+	}
+	if a.estate, err = estate.Open(ctx, store, a.cfg.Topology, a.now, a.log); err != nil {
+		return fmt.Errorf("open the inventory: %w", err)
+	}
+	a.undo("inventory", a.estate.Close)
+	return nil
 }
 
 func (a *App) openCases(ctx context.Context) error {

@@ -39,6 +39,7 @@ func (a *App) desk(v desk.Version) desk.Config {
 			Senders:  &desk.Senders{Store: a.senders, Changed: a.learnSenders, Places: a.places},
 			Duty:     &desk.Duty{Store: a.watchRecords, Policy: a.cfg.Alarm.Policy, Broken: a.alarms.Err},
 			Storage:  &desk.Storage{Keeper: a.keeper, Backup: a.makeBackup, BackupDir: a.cfg.Backup.Dir, Troubles: a.troubles},
+			Assets:   a.estate,
 			Handover: &desk.Handover{Export: a.export, Inbox: inbox},
 		},
 		Police: &desk.Police{

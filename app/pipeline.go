@@ -32,6 +32,7 @@ func (a *App) newPipeline(corr correlate.Config) (*live.Live, error) {
 			s, err := a.incidents.Save(ctx, is)
 			return append(s.New, s.Changed...), err
 		},
+		Observe:     a.estate.Observe,
 		SourcesFile: a.data.path("sources.json"), Now: a.now, Log: a.log,
 	})
 }

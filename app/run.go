@@ -101,6 +101,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.pipeline.Run(ctx) })
 	g.Go(func() error { return a.alarms.Run(ctx) })
 	g.Go(func() error { return a.keeper.Run(ctx) })
+	g.Go(func() error { return a.estate.Run(ctx) })
 	for _, l := range a.syslog {
 		g.Go(func() error { return l.Run(ctx) })
 	}

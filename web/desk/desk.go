@@ -24,6 +24,7 @@ import (
 	"citywall/asset"
 	"citywall/audit"
 	"citywall/eventstore"
+	"citywall/exposure/estate"
 	"citywall/identity"
 	"citywall/incident/incidentdb"
 	"citywall/internal/fault"
@@ -73,10 +74,11 @@ type City struct {
 	Incidents Incidents
 	Sources   func(context.Context) ([]Source, error)
 	Rules     func(context.Context) (Rules, error)
-	Handover  *Handover // nil: nothing can be handed over
-	Duty      *Duty     // nil: no watch is kept
-	Senders   *Senders  // nil: senders are not registered
-	Storage   *Storage  // nil: the events are kept elsewhere
+	Handover  *Handover      // nil: nothing can be handed over
+	Duty      *Duty          // nil: no watch is kept
+	Senders   *Senders       // nil: senders are not registered
+	Storage   *Storage       // nil: the events are kept elsewhere
+	Assets    *estate.Estate // nil: no inventory is kept
 }
 
 // Police is the side of the police.

@@ -23,6 +23,8 @@ import (
 	"citywall/event"
 	"citywall/eventstore"
 	"citywall/eventstore/keep"
+	"citywall/exposure/estate"
+	"citywall/exposure/inventory"
 	"citywall/identity"
 	"citywall/identity/identitydb"
 	"citywall/incident"
@@ -131,6 +133,43 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 	},
 	"HandOver": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
 		_, err := d.HandOver(ctx, w, "x", "y", true)
+		return err
+	},
+	"ListAssets": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListAssets(ctx, w, estate.Query{})
+		return err
+	},
+	"AssetStatus": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.AssetStatus(ctx, w)
+		return err
+	},
+	"Asset": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Asset(ctx, w, "x"); return err },
+	"ListSegments": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListSegments(ctx, w)
+		return err
+	},
+	"ListDifferences": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListDifferences(ctx, w, desk.DifferenceQuery{})
+		return err
+	},
+	"ListDrawings": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListDrawings(ctx, w)
+		return err
+	},
+	"Drawing": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.Drawing(ctx, w, "x")
+		return err
+	},
+	"ImportDrawing": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ImportDrawing(ctx, w, "x", "y", nil)
+		return err
+	},
+	"DecideDrawing": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.DecideDrawing(ctx, w, "x", "accepted")
+		return err
+	},
+	"NoteAsset": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.NoteAsset(ctx, w, inventory.Note{})
 		return err
 	},
 	"Storage": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Storage(ctx, w); return err },
