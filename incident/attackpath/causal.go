@@ -74,6 +74,7 @@ type Origin struct {
 	Clear      bool          // exactly one candidate
 	Candidates int
 	How        string // "credential_record", "session", "recent_logon", "owner"
+	forked     bool   // the account sat there twice, come from two places
 }
 
 const (
@@ -91,7 +92,7 @@ func Same(a, b asset.Account) bool {
 // back until nobody came from elsewhere.
 func (c *Causal) Of(t int64, user asset.Account, a, b int) Origin {
 	o := Origin{Host: a}
-	seen := map[int]bool{b: true}
+	seen, forked := map[int]bool{b: true}, false
 	for range walk {
 		if seen[a] {
 			break
@@ -101,8 +102,9 @@ func (c *Causal) Of(t int64, user asset.Account, a, b int) Origin {
 		if step.User.IsZero() {
 			break
 		}
+		forked = forked || step.forked
 		if o.User.IsZero() || step.Switch {
-			o.Clear, o.Candidates, o.How = step.Clear, step.Candidates, step.How
+			o.Clear, o.Candidates, o.How = step.Clear && !forked, step.Candidates, step.How
 		}
 		o.User, o.Host = step.User, a
 		o.Switch = o.Switch || step.Switch
@@ -140,7 +142,7 @@ func (c *Causal) step(t int64, user asset.Account, a, b int) (Origin, Session) {
 		}
 		from := Session{Host: a, From: -1}
 		for _, s := range pool {
-			if Same(s.User, x.User) {
+			if Same(s.User, x.User) && (from.ID == 0 || from.ID != x.Session) { // the latest, unless the record names one
 				from = s
 			}
 		}
@@ -171,5 +173,9 @@ func (c *Causal) step(t int64, user asset.Account, a, b int) (Origin, Session) {
 			best = s
 		}
 	}
-	return Origin{User: best.User, Switch: !Same(best.User, user), Clear: len(users) == 1, Candidates: len(users), How: how}, best
+	forked := false
+	for _, s := range pool {
+		forked = forked || s.Interactive && best.Interactive && Same(s.User, best.User) && s.From != best.From
+	}
+	return Origin{User: best.User, Switch: !Same(best.User, user), Clear: len(users) == 1 && !forked, Candidates: len(users), How: how, forked: forked}, best
 }

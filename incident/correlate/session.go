@@ -247,18 +247,18 @@ func (a *analysis) tunnelAt(inner int, t int64) int {
 // sitsAt reports that a session of the intruder's was open on the source of c when
 // it began, and that nobody else sat there as the user of c.
 func (a *analysis) sitsAt(c *contact) bool {
-	open := func(s attackpath.Session) bool {
-		return s.T <= c.first+c.unc && (s.End >= c.first || s.End == 0 && c.first-s.T <= dayNS)
-	}
-	if !slices.ContainsFunc(a.held[c.src], open) {
+	if len(a.held[c.src]) == 0 {
 		return false
 	}
+	his := false
 	for _, s := range a.sittingAt(c.src, c.first+c.unc) {
-		if _, his := a.guilty[seat{s.Host, s.ID, s.T}]; !his && attackpath.Same(s.User, c.user) {
+		if _, is := a.guilty[seat{s.Host, s.ID, s.T}]; is {
+			his = true
+		} else if attackpath.Same(s.User, c.user) {
 			return false
 		}
 	}
-	return true
+	return his
 }
 
 // deedOf is the deed that a session of c is tied to.
