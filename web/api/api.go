@@ -144,6 +144,17 @@ func (s *Server) routes() []route {
 		{"POST", "/senders", !open, s.registerSender},
 		{"POST", "/senders/{name}", !open, s.changeSender},
 		{"POST", "/senders/{name}/drop", !open, s.dropSender},
+		{"GET", "/assets", !open, s.assets},
+		{"GET", "/assets/export", !open, s.assetExport},
+		{"GET", "/assets/devices/{id}", !open, s.asset},
+		{"GET", "/assets/segments", !open, s.segments},
+		{"POST", "/assets/notes", !open, s.noteAsset},
+		{"GET", "/assets/differences", !open, s.differences},
+		{"GET", "/assets/differences/export", !open, s.differenceExport},
+		{"GET", "/assets/drawings", !open, s.drawings},
+		{"POST", "/assets/drawings", !open, s.importDrawing},
+		{"GET", "/assets/drawings/{id}", !open, s.drawing},
+		{"POST", "/assets/drawings/{id}/state", !open, s.decideDrawing},
 		{"GET", "/rules", !open, s.rules},
 		{"GET", "/storage", !open, s.storage},
 		{"GET", "/storage/days", !open, s.storageDays},
@@ -208,10 +219,13 @@ func (s *Server) handle(rt route) http.HandlerFunc {
 	}
 }
 
-// maxBody lets packages in; everything else is a small JSON object.
+// maxBody lets packages and drawings in; everything else is a small JSON object.
 func maxBody(rt route) int64 {
 	if rt.method == "POST" && rt.path == "/inbox" {
 		return 2 << 30 // the desk bounds it by its own configuration
+	}
+	if rt.method == "POST" && rt.path == "/assets/drawings" {
+		return desk.MaxDrawing
 	}
 	return MaxBody
 }

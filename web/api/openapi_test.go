@@ -221,7 +221,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		switch {
 		case method == "GET":
 			a = cl.Get(api.Prefix + concrete)
-		case path == "/inbox":
+		case path == "/inbox", path == "/assets/drawings":
 			a = cl.Do("POST", api.Prefix+concrete, "application/octet-stream", strings.NewReader(c.body))
 		default:
 			a = cl.Send(api.Prefix+concrete, c.body)
@@ -391,6 +391,40 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(call{op: "POST /senders/{name}/drop", who: admin, path: "/senders/fw9/drop", body: `{}`, status: 204})
 
 	// What is kept.
+	// The inventory.
+	machines := do(call{op: "GET /assets", who: "lin.zh", path: "/assets?sort=name&limit=2"})
+	do(call{op: "GET /assets", who: "lin.zh", path: "/assets?sort=weight", status: 400})
+	do(call{op: "GET /assets", who: police, status: 403})
+	do(call{op: "GET /assets/export", who: lead})
+	do(call{op: "GET /assets/export", who: lead, path: "/assets/export?format=jsonl&drawn=no"})
+	var found struct {
+		Items []struct {
+			ID   string
+			Note struct{ Subject string }
+		}
+	}
+	mustJSON(t, machines.Body, &found)
+	if len(found.Items) == 0 {
+		t.Fatal("the seed has no machines")
+	}
+	do(call{op: "GET /assets/devices/{id}", who: "lin.zh", path: "/assets/devices/" + found.Items[0].ID})
+	do(call{op: "GET /assets/devices/{id}", who: "lin.zh", path: "/assets/devices/nothing", status: 404})
+	do(call{op: "GET /assets/segments", who: "lin.zh"})
+	do(call{op: "POST /assets/notes", who: "lin.zh", body: `{"subject":"` + found.Items[0].Note.Subject + `","contact":"119","version":0}`})
+	do(call{op: "POST /assets/notes", who: "lin.zh", body: `{"subject":"` + found.Items[0].Note.Subject + `","contact":"110","version":0}`, status: 409})
+	do(call{op: "GET /assets/differences", who: "lin.zh", path: "/assets/differences?lang=zh-TW&limit=3"})
+	do(call{op: "GET /assets/differences", who: "lin.zh", path: "/assets/differences?kind=colour", status: 400})
+	do(call{op: "GET /assets/differences/export", who: lead})
+	do(call{op: "GET /assets/drawings", who: "lin.zh"})
+	do(call{op: "POST /assets/drawings", who: "lin.zh", path: "/assets/drawings?name=x", body: "name,address\npc1,10.20.1.9\n", status: 403})
+	drawn := do(call{op: "POST /assets/drawings", who: lead, path: "/assets/drawings?name=x&file=x.csv", body: "name,address\npc1,10.20.1.9\nsegment\n"})
+	do(call{op: "POST /assets/drawings", who: lead, path: "/assets/drawings?name=x", body: "no drawing", status: 400})
+	mustJSON(t, drawn.Body, &made)
+	do(call{op: "GET /assets/drawings/{id}", who: lead, path: "/assets/drawings/" + made.ID})
+	do(call{op: "GET /assets/drawings/{id}", who: lead, path: "/assets/drawings/nothing", status: 404})
+	do(call{op: "POST /assets/drawings/{id}/state", who: lead, path: "/assets/drawings/" + made.ID + "/state", body: `{"state":"accepted"}`})
+	do(call{op: "POST /assets/drawings/{id}/state", who: lead, path: "/assets/drawings/" + made.ID + "/state", body: `{"state":"refused"}`, status: 409})
+
 	do(call{op: "GET /storage", who: lead})
 	do(call{op: "GET /storage", who: admin, path: "/storage?lang=zh-TW"})
 	do(call{op: "GET /storage", who: "lin.zh", status: 403})

@@ -90,6 +90,8 @@ type Site struct {
 	Config   web.Config
 	Handler  http.Handler
 	Incident string            // record id of the hospital's incident
+	Device   string            // id of the hospital's domain controller in the inventory
+	Drawing  string            // id of a drawing that waits to be accepted
 	IDs      map[string]string // engine's id → record id
 	Dir      string
 	ahead    atomic.Int64 // how far the site's clock is ahead of Now, ns
@@ -199,6 +201,7 @@ func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, i
 		Rules:   func(context.Context) (desk.Rules, error) { return rules(), nil },
 		Senders: s.senders(t, ctx, d),
 		Storage: s.storage(t, ctx, d, events, own),
+		Assets:  s.assets(t, ctx, d),
 		Duty:    &desk.Duty{Store: watch, Policy: duty.DefaultPolicy()},
 		Handover: &desk.Handover{Inbox: inbox, Export: func(ctx context.Context, w io.Writer, env handover.Envelope, c handover.Content) (handover.Manifest, error) {
 			return handover.Export(ctx, w, env, c, own.Sign, recipient)
