@@ -145,6 +145,15 @@ func (s *Server) routes() []route {
 		{"GET", "/sources/{name}", !open, s.source},
 		{"POST", "/sources/{name}", !open, s.changeSource},
 		{"POST", "/sources/{name}/drop", !open, s.dropSource},
+		{"GET", "/assets", !open, s.assets},
+		{"GET", "/assets/devices/{id}", !open, s.asset},
+		{"GET", "/assets/segments", !open, s.segments},
+		{"GET", "/assets/differences", !open, s.differences},
+		{"GET", "/assets/drawings", !open, s.drawings},
+		{"POST", "/assets/drawings", !open, s.importDrawing},
+		{"GET", "/assets/drawings/{id}", !open, s.drawing},
+		{"POST", "/assets/drawings/{id}/state", !open, s.decideDrawing},
+		{"POST", "/assets/notes", !open, s.noteAsset},
 		{"GET", "/rules", !open, s.rules},
 		{"GET", "/storage", !open, s.storage},
 		{"POST", "/storage/holds", !open, s.addHold},
@@ -199,10 +208,13 @@ func (s *Server) handle(rt route) http.HandlerFunc {
 	}
 }
 
-// maxBody lets packages in; everything else is a small form.
+// maxBody lets packages and drawings in; everything else is a small form.
 func maxBody(r *http.Request) int64 {
 	if r.URL.Path == "/inbox" {
 		return 2 << 30 // the desk bounds it by its own configuration
+	}
+	if r.URL.Path == "/assets/drawings" {
+		return desk.MaxDrawing + 1<<20 // and the form around it
 	}
 	return api.MaxBody
 }

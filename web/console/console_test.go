@@ -161,6 +161,14 @@ var pages = []struct {
 	{"/search?q=&from=2026-11-20T08:00&to=2026-11-21T04:00", []string{"soc_lead", "soc_analyst", "agency_admin"}},
 	{"/events/{event}", []string{"soc_lead", "soc_analyst", "agency_admin"}},
 	{"/sources", []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
+	{"/assets", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets?text=pc&role=file&drawn=no&sort=segment&segment=-", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets/devices/{device}", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets/segments?sort=seen", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets/differences", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets/differences?kind=undrawn_host&text=x", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets/drawings", []string{"soc_lead", "soc_analyst", "agency_admin", "city/system_admin"}},
+	{"/assets/drawings/{drawing}", []string{"soc_lead", "soc_analyst", "city/system_admin"}},
 	{"/storage", []string{"soc_lead", "city/system_admin"}},
 	{"/storage?state=sealed&text=2026&sort=bytes", []string{"soc_lead", "city/system_admin"}},
 	{"/rules", []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
@@ -173,7 +181,7 @@ var pages = []struct {
 
 func TestRolesAndPages(t *testing.T) {
 	s := webtest.New(t)
-	fill := strings.NewReplacer("{incident}", s.Incident, "{finding}", incidenttest.Findings()[0].ID, "{event}", incidenttest.Hospital().Hops[0].Evidence[0].Event.String())
+	fill := strings.NewReplacer("{device}", s.Device, "{drawing}", s.Drawing, "{incident}", s.Incident, "{finding}", incidenttest.Findings()[0].ID, "{event}", incidenttest.Hospital().Hops[0].Evidence[0].Event.String())
 	for _, p := range webtest.People {
 		c := s.As(t, p.Name)
 		for _, l := range []text.Lang{text.ZhTW, text.En} {

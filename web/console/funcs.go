@@ -20,6 +20,7 @@ import (
 	"citywall/detect"
 	"citywall/duty"
 	"citywall/event"
+	"citywall/exposure/estate"
 	"citywall/identity"
 	"citywall/incident"
 	"citywall/incident/incidentdb"
@@ -73,6 +74,9 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"dict": dict,
 
 		"addressed":  addressed,
+		"estate":     func(key string) string { return text.T(l, "estate."+key) },
+		"assetrole":  func(r asset.Role) string { return estate.Roles(l, []asset.Role{r}) },
+		"assetroles": func(rs []asset.Role) string { return estate.Roles(l, rs) },
 		"langkey":    func() text.Lang { return l },
 		"alarmstate": func(v duty.State) template.HTML { return alarmBadge(l, v) },
 		"callwhy":    func(why string) string { return callWhy(l, why) },

@@ -32,7 +32,8 @@ func TestPictures(t *testing.T) {
 		{"now", "/now"}, {"watch", "/watch"}, {"incidents", "/incidents"}, {"incident", "/incidents/" + s.Incident}, {"handover", "/incidents/" + s.Incident + "/handover"},
 		{"findings", "/findings?span=24h"}, {"finding", "/findings/" + incidenttest.Findings()[1].ID}, {"search", "/search"},
 		{"results", "/search?q=" + url.QueryEscape("event_id:4624") + "&span=24h"}, {"wrong", "/search?q=" + url.QueryEscape("(event_id:4624")}, {"event", "/events/" + ev},
-		{"sources", "/sources"}, {"newsource", "/sources/new"}, {"newsource2", "/sources/new?kind=fortigate"}, {"source", "/sources/school-fw"}, {"source2", "/sources/edge-fw"}, {"rules", "/rules"}, {"storage", "/storage"}, {"help", "/help"}, {"me", "/me"}, {"missing", "/incidents/nothing"},
+		{"sources", "/sources"}, {"newsource", "/sources/new"}, {"newsource2", "/sources/new?kind=fortigate"}, {"source", "/sources/school-fw"}, {"source2", "/sources/edge-fw"}, {"assets", "/assets"}, {"assetone", "/assets/devices/" + s.Device}, {"assetsegments", "/assets/segments"}, {"assetdifferences", "/assets/differences"}, {"assetdrawings", "/assets/drawings"}, {"assetdrawing", "/assets/drawings/" + s.Drawing},
+		{"rules", "/rules"}, {"storage", "/storage"}, {"help", "/help"}, {"me", "/me"}, {"missing", "/incidents/nothing"},
 	}
 	for _, l := range []string{"zh-TW", "en"} {
 		for _, theme := range []string{"light", "dark"} {

@@ -152,7 +152,7 @@ func TestEveryPageIsQuiet(t *testing.T) {
 	b.SignIn(Find("soc_lead"))
 	for _, theme := range []string{"light", "dark"} {
 		b.Await(`fetch("/prefs", {method: "POST", redirect: "manual", body: new URLSearchParams({theme: "` + theme + `"})}).then(() => "")`)
-		for _, p := range []string{"/now", "/incidents", "/incidents/" + s.Incident, "/incidents/" + s.Incident + "/handover", "/findings", "/search", "/search?q=", "/sources", "/rules", "/storage", "/users", "/help", "/me"} {
+		for _, p := range []string{"/now", "/incidents", "/incidents/" + s.Incident, "/incidents/" + s.Incident + "/handover", "/findings", "/search", "/search?q=", "/sources", "/assets", "/assets/differences", "/assets/drawings/" + s.Drawing, "/rules", "/storage", "/users", "/help", "/me"} {
 			b.Go(p)
 			b.Until(p+" is there", `document.querySelector("main h1") !== null`)
 			if wide := b.Text(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); wide != "0" {
