@@ -125,6 +125,85 @@ func TestLeases(t *testing.T) {
 	}
 }
 
+// TestLeaseComesBack holds that an address which two machines have in turn is that
+// one's who has it, that a client without a name is known by its hardware address,
+// and that what a host's own log says of a day is not outvoted by a lease.
+func TestLeaseComesBack(t *testing.T) {
+	lease := func(n int, days float64, mac, name string) *event.Event {
+		at := noon.Add(time.Duration(days * float64(24*time.Hour)))
+		return record(n, "dhcp", "isc", "dhcp1", at, fields{"hostname", "dhcp1", "event", "DHCPACK", "ip", "10.0.0.50", "mac", mac, "client", name})
+	}
+	at := func(h *clean.Hosts, st *fact.Store, days float64) *clean.Host {
+		id, _ := st.NodeID(fact.Node{Addr: netip.MustParseAddr("10.0.0.50")})
+		return &h.List[h.Of(id, noon.Add(time.Duration(days*float64(24*time.Hour))).UnixNano())]
+	}
+	used := flow(90, "core", noon, "10.0.0.50", 40000, "10.0.0.1", 80)
+	a, b := "AA-BB-CC-00-00-01", "aa:bb:cc:00:00:02"
+	st := store(used, lease(1, 0, a, "pc-a"), lease(2, 1, b, ""), lease(3, 2, a, ""), lease(4, 3, b, ""))
+	hosts := clean.Resolve(st, asset.Topology{})
+	for days, want := range map[float64]string{0.5: "pc-a", 1.5: b, 2.5: "pc-a", 3.5: b} {
+		if got := at(hosts, st, days); got.Key != want || (got.Name == "") != (want == b) {
+			t.Errorf("after %g days the address belongs to %q named %q, want %q", days, got.Key, got.Name, want)
+		}
+	}
+	own := func(n, day int) *event.Event {
+		return record(n, "windows", "sysmon", "pc-c", noon.Add(time.Duration(day)*24*time.Hour), fields{"Computer", "pc-c", "Channel", "Microsoft-Windows-Sysmon/Operational", "EventID", "3",
+			"SourceIp", "10.0.0.50", "SourcePort", "50000", "DestinationIp", "10.0.0.1", "DestinationPort", "80", "Protocol", "tcp", "Initiated", "true"})
+	}
+	st = store(used, own(1, 0), lease(2, 0.1, a, "android-7"), lease(3, 1, b, "pc-d"), own(4, 2))
+	hosts = clean.Resolve(st, asset.Topology{})
+	for days, want := range map[float64]string{0.2: "pc-c", 1.2: "pc-d", 2.2: "pc-c"} {
+		if got := at(hosts, st, days).Key; got != want {
+			t.Errorf("after %g days the address belongs to %q, want %q", days, got, want)
+		}
+	}
+}
+
+// TestWatchers holds that who sees connections pass is no host that writes of
+// itself, whatever product it is, and that a host is one.
+func TestWatchers(t *testing.T) {
+	for _, c := range []struct {
+		product, service, category string
+		f                          fields
+		watches                    bool
+	}{
+		{"zeek", "conn", "", fields{"id.orig_h", "10.0.0.1", "id.orig_p", "40000", "id.resp_h", "10.0.0.2", "id.resp_p", "80", "proto", "tcp", "conn_state", "SF"}, true},
+		{"fortinet", "forward", "traffic", fields{"devname", "fw", "type", "traffic", "subtype", "forward", "action", "close", "srcip", "10.0.0.1", "dstip", "10.0.0.2", "dstport", "80", "proto", "6", "rcvdbyte", "90", "duration", "3"}, true},
+		{"paloalto", "traffic", "firewall", fields{"device_name", "fw", "type", "TRAFFIC", "subtype", "end", "action", "allow", "src", "10.0.0.1", "dst", "10.0.0.2", "dport", "80", "proto", "tcp", "bytes_received", "90", "elapsed", "3"}, true},
+		{"cisco", "asa", "firewall", fields{"hostname", "fw", "event", "teardown", "src_ip", "10.0.0.1", "dst_ip", "10.0.0.2", "dst_port", "80", "proto", "tcp", "bytes", "90", "duration_seconds", "3"}, true},
+		{"checkpoint", "vpn-1 & firewall-1", "firewall", fields{"orig", "fw", "action", "Accept", "src", "10.0.0.1", "dst", "10.0.0.2", "service", "80", "proto", "6"}, true},
+		{"zyxel", "traffic log", "firewall", fields{"hostname", "fw", "cat", "Traffic Log", "src_ip", "10.0.0.1", "dst_ip", "10.0.0.2", "dst_port", "80", "proto", "6", "duration", "3"}, true},
+		{"mikrotik", "firewall", "firewall", fields{"hostname", "fw", "verdict", "accept", "src_ip", "10.0.0.1", "dst_ip", "10.0.0.2", "dst_port", "80", "proto", "tcp"}, true},
+		{"juniper", "srx", "firewall", fields{"hostname", "fw", "msgid", "RT_FLOW_SESSION_CLOSE", "source-address", "10.0.0.1", "destination-address", "10.0.0.2", "destination-port", "80", "protocol-id", "6", "packets-from-server", "4", "elapsed-time", "3"}, true},
+		{"netflow", "v9", "flow", fields{"exporter", "fw", "sourceIPv4Address", "10.0.0.1", "destinationIPv4Address", "10.0.0.2", "destinationTransportPort", "80", "protocolIdentifier", "6", "octetDeltaCount", "90"}, true},
+		{"windows", "sysmon", "", fields{"Computer", "pc-c", "Channel", "Microsoft-Windows-Sysmon/Operational", "EventID", "3", "SourceIp", "10.0.0.1", "DestinationIp", "10.0.0.2", "DestinationPort", "80", "Protocol", "tcp", "Initiated", "true"}, false},
+	} {
+		ev := record(1, c.product, c.service, "x", noon, c.f)
+		ev.Category = c.category
+		st := store(ev)
+		src := st.Sources()[0]
+		if src.Watches != c.watches || src.Own == c.watches {
+			t.Errorf("%s: %+v", c.product, src)
+		}
+		n := 0
+		for k, s := range st.Series {
+			n++
+			if whole := c.category == "firewall" || c.category == "traffic"; (s.Conns[0].Unc >= 1000) != whole {
+				t.Errorf("%s: %s is known to %d ms", c.product, st.Node(k.Src), s.Conns[0].Unc)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: %d connections", c.product, n)
+		}
+		hosts := clean.Resolve(st, asset.Topology{})
+		for _, h := range hosts.List {
+			if h.OwnLog != (!c.watches && h.Key == "pc-c") {
+				t.Errorf("%s: %s writes of itself: %v", c.product, h.Key, h.OwnLog)
+			}
+		}
+	}
+}
+
 // TestClientMayLie holds that a name which a client gives itself counts only
 // when a host of that name is known.
 func TestClientMayLie(t *testing.T) {

@@ -5,6 +5,7 @@ package clean
 
 import (
 	"cmp"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -99,13 +100,13 @@ type named struct {
 	count       int64
 }
 
+const dayNS = int64(24 * time.Hour)
+
 // Resolve finds the machines behind the nodes of st.
 func Resolve(st *fact.Store, topo asset.Topology) *Hosts {
 	own := map[string]bool{} // names that write logs themselves
 	for _, s := range st.Sources() {
-		switch s.Product {
-		case "zeek", "suricata", "fortinet", "alert":
-		default:
+		if s.Own && !s.Watches {
 			own[s.Clock] = true
 		}
 	}
@@ -129,8 +130,8 @@ func Resolve(st *fact.Store, topo asset.Topology) *Hosts {
 		x := keys[key]
 		if x == nil {
 			x = &Host{Key: key}
-			if key != a.String() {
-				x.Name = key
+			if _, err := net.ParseMAC(key); err != nil && key != a.String() {
+				x.Name = key // a hardware address is as nameless as an address
 			}
 			keys[key] = x
 		}
@@ -230,9 +231,16 @@ func namesOf(bs []fact.Binding, own map[string]bool, fixed map[netip.Addr]string
 		if best == 0 {
 			continue
 		}
+		logged := map[int64]bool{} // days on which a host's own log names the address
+		for _, b := range group {
+			if b.By == fact.ByOwnLog {
+				logged[b.First/dayNS] = true
+			}
+		}
 		var list []named
 		for _, b := range group {
-			if b.By == best && (best != fact.ByClient || own[b.Name]) {
+			lent := best == fact.ByOwnLog && b.By == fact.ByLease && !logged[b.First/dayNS]
+			if lent || b.By == best && (best != fact.ByClient || own[b.Name]) {
 				list = append(list, named{b.Name, b.First, b.Last, b.Count})
 			}
 		}

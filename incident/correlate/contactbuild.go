@@ -128,7 +128,7 @@ func (a *analysis) probe(c *contact) bool {
 		return false
 	}
 	for _, id := range c.sensors() {
-		if s, ok := a.st.SourceOf(id); ok && (s.Product == "zeek" || s.Product == "suricata" || s.Product == "fortinet" || s.Product == "netflow") {
+		if s, ok := a.st.SourceOf(id); ok && s.Watches {
 			return true
 		}
 	}

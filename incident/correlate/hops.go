@@ -194,14 +194,14 @@ func (a *analysis) sensorNames(ids []fact.ID) []string {
 	return out
 }
 
-// independent counts sources of different products: a second sensor of the
-// same flow adds nothing.
+// independent counts sources of different products: a second one that sees the
+// same flow pass adds nothing.
 func (a *analysis) independent(ids []fact.ID) int {
 	seen := map[string]bool{}
 	for _, id := range ids {
 		if s, ok := a.st.SourceOf(id); ok {
 			p := s.Product
-			if p == "zeek" || p == "suricata" || p == "fortinet" {
+			if s.Watches {
 				p = "network"
 			}
 			seen[p] = true

@@ -24,14 +24,17 @@ const (
 	ByMachine                       // the computer's own account was used from there
 	ByLogon                         // a logon there and a connection seen on the way have one source port
 	ByDevice                        // a firewall's own table
-	ByLease                         // DHCP
+	ByLease                         // DHCP: by name, else by hardware address
 	ByOwnLog                        // the host's own record names its address
 )
 
+// bindKey has the day (since 1970) of what may change hands, so that an address
+// that comes back to a host is known to.
 type bindKey struct {
 	addr netip.Addr
 	name string
 	by   BindSource
+	day  int64
 }
 
 type span struct {
@@ -55,7 +58,10 @@ func (s *Store) bind(a netip.Addr, name string, by BindSource, t int64) {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return
 	}
-	k := bindKey{a, name, by}
+	k := bindKey{addr: a, name: name, by: by}
+	if by >= ByLease {
+		k.day = floorHour(t) / 24
+	}
 	x := s.binds[k]
 	if x == nil {
 		k.name = strings.Clone(name)
@@ -66,10 +72,28 @@ func (s *Store) bind(a netip.Addr, name string, by BindSource, t int64) {
 	x.count++
 }
 
-// Bindings returns all of them, ordered by address, time, trust and name.
+// lease binds an address to whom a DHCP server gave it: the hardware address is
+// the same machine whatever it calls itself, and a name is worth more to a reader.
+func (s *Store) lease(r row) {
+	v := r.v
+	client := strings.ToLower(strings.ReplaceAll(v.Session, "-", ":"))
+	if client == "" {
+		client = v.Host
+	}
+	if old, ok := s.clients[client]; v.Host != "" && (!ok || v.Host < old) {
+		s.clients[strings.Clone(client)] = strings.Clone(v.Host)
+	}
+	s.bind(v.HostAddr, client, ByLease, r.t)
+}
+
+// Bindings returns all of them, ordered by address, time, trust and name. Those of
+// ByLease and ByOwnLog are one a day.
 func (s *Store) Bindings() []Binding {
 	out := make([]Binding, 0, len(s.binds))
 	for k, x := range s.binds {
+		if name := s.clients[k.name]; k.by == ByLease && name != "" {
+			k.name = name
+		}
 		out = append(out, Binding{k.addr, k.name, k.by, x.first, x.last, x.count})
 	}
 	slices.SortFunc(out, func(a, b Binding) int {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"citywall/asset"
 	"citywall/event"
@@ -23,7 +24,7 @@ func (s *Store) event(ev *event.Event, v *event.View) ID {
 	r := row{ev: ev, v: v, t: t, sensor: src, ptr: s.ptr(ev.ID, ev.Origin)}
 	if v.Host != "" {
 		s.about(ev, s.nodes.id(Node{Name: v.Host}))
-		if v.Observer == "" {
+		if v.Observer == "" && v.Action != event.Lease {
 			s.bind(v.HostAddr, v.Host, ByOwnLog, t)
 		}
 	}
@@ -50,16 +51,13 @@ func (s *Store) event(ev *event.Event, v *event.View) ID {
 		s.alert(r)
 	case event.File:
 		s.file(r)
+	case event.Lease:
+		s.lease(r)
 	default:
 		s.host(r)
 	}
-	switch {
-	case v.Trust != "" || v.Service == "ssl" && v.Action == "":
+	if v.Trust != "" || v.Service == "ssl" && v.Action == "" {
 		s.tls(r)
-	case ev.Product == "zeek" && ev.Service == "dhcp":
-		if a, ok := asset.Addr(ev.Fields.First("assigned_addr", "client_addr")); ok {
-			s.bind(a, asset.HostName(ev.Fields.Str("host_name")), ByLease, t)
-		}
 	}
 	return src
 }
@@ -134,18 +132,22 @@ func (s *Store) flow(r row) {
 		k.Act = Refused
 	}
 	c := r.conn()
-	if r.ev.Product == "fortinet" {
+	if firewall(r.ev) && v.Duration%time.Second == 0 {
 		c.Unc = max(c.Unc, 1000) // written at the end; the duration has whole seconds
 	}
 	s.conn(k, c)
 	s.translated(r.ev, k.Src, k.Dst, v.SrcPort, r.t)
 	s.side(k.Src, v.SrcSide)
 	s.side(k.Dst, v.DstSide)
-	if r.ev.Product == "fortinet" {
+	if firewall(r.ev) {
 		s.bind(v.Src, v.SrcHost, ByDevice, r.t)
 		s.bind(v.Dst, v.DstHost, ByDevice, r.t)
 	}
 }
+
+// firewall reports a record of a device that lets connections pass or not;
+// FortiOS calls its records of connections traffic.
+func firewall(ev *event.Event) bool { return ev.Category == "firewall" || ev.Category == "traffic" }
 
 func (s *Store) side(n ID, side string) {
 	if side == "" || n == 0 {

@@ -28,6 +28,7 @@ type Store struct {
 	files   map[FileKey]*FileSum
 	bursts  map[burstKey]*burstSum
 	binds   map[bindKey]*span
+	clients map[string]string // of DHCP: hardware address to name
 	sources map[ID]*Source
 	hours   map[sensorHour]int64 // rows a source wrote in an hour
 	logoffs map[session]int64    // latest end
@@ -54,7 +55,7 @@ func New() *Store {
 		strings: newTable(strings.Clone), nodes: newTable(ownNode), accounts: newTable(ownAccount),
 		origins: newTable(same[event.Origin]), ruleIDs: newTable(same[string]), rules: make([]ruleInfo, 1),
 		series: map[Key]*Series{}, marks: map[MarkKey]*Mark{}, files: map[FileKey]*FileSum{},
-		bursts: map[burstKey]*burstSum{}, binds: map[bindKey]*span{}, sources: map[ID]*Source{},
+		bursts: map[burstKey]*burstSum{}, binds: map[bindKey]*span{}, clients: map[string]string{}, sources: map[ID]*Source{},
 		hours: map[sensorHour]int64{}, logoffs: map[session]int64{}, priv: map[session]int64{}, names: map[netip.Addr]string{},
 		sides: map[ID]*sideCount{}, agency: map[ID]string{}, nats: map[natKey][]natUse{}, pools: map[netip.Addr]bool{},
 	}
@@ -96,6 +97,8 @@ type Source struct {
 	Name        string // "zeek@scranton", "windows@pc-12"
 	Product     string
 	Clock       string // whose clock stamps its records: sensor or host
+	Own         bool   // some of its records are about itself
+	Watches     bool   // it sees connections of others pass: a sensor, a firewall, an exporter of flows
 	First, Last int64
 	Count       int64
 }
@@ -124,6 +127,11 @@ func (s *Store) source(ev *event.Event, v *event.View) ID {
 	}
 	x.First, x.Last = min(x.First, t), max(x.Last, t)
 	x.Count++
+	if v.Observer == "" && v.Host != "" && ev.Category != "alert" {
+		x.Own = true
+	} else if v.Action == event.Flow || v.Action == event.FlowRefused {
+		x.Watches = true
+	}
 	s.hours[sensorHour{floorHour(t), id}]++
 	return id
 }
