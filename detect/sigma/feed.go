@@ -47,8 +47,12 @@ func silent(feeds []feed) bool {
 	return len(feeds) > 0 && !slices.ContainsFunc(feeds, func(f feed) bool { return f.corr.generate })
 }
 
-// correlate passes a hit of the current event on.
+// correlate passes a hit of the current event on. A carved record may be a copy
+// of a live one, or its remains: it counts for nothing.
 func (m *Matcher) correlate(v *variant, view *event.View) []detect.Finding {
+	if m.ev.Origin.Carved {
+		return nil
+	}
 	var out []detect.Finding
 	for i := range v.feeds {
 		f := &v.feeds[i]

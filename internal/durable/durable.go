@@ -36,7 +36,12 @@ func Create(path string, perm fs.FileMode, r io.Reader) (int64, error) {
 // Replace writes data under path, whether it exists or not. Readers see the
 // old bytes or the new ones, never a mixture.
 func Replace(path string, perm fs.FileMode, data []byte) error {
-	tmp, _, err := temp(path, perm, bytes.NewReader(data))
+	return ReplaceFrom(path, perm, bytes.NewReader(data))
+}
+
+// ReplaceFrom is Replace for what r gives. When r fails, the old bytes stay.
+func ReplaceFrom(path string, perm fs.FileMode, r io.Reader) error {
+	tmp, _, err := temp(path, perm, r)
 	if err != nil {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}

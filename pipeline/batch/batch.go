@@ -27,13 +27,38 @@ import (
 	"citywall/ingest/format"
 )
 
+// Read calls emit for every event and returns what became of the sources.
+type Read = func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)
+
 // Options of one investigation.
 type Options struct {
-	// Read calls emit for every event and returns what became of the sources.
-	Read      func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error)
+	Read      Read
 	Engine    *sigma.Engine // loaded with sigma.Options.Batch; one investigation each
 	Correlate correlate.Config
 	Workers   int // that match rules; 0: one for each processor
+}
+
+// Investigate reads, detects and correlates. The first error of Read, or of
+// ctx, ends it.
+func Investigate(ctx context.Context, o Options) (incident.Result, error) {
+	t := tally{engine: correlate.New(o.Correlate), rules: map[string]*incident.RuleCount{}}
+	files := copies{first: map[string]place{}}
+	read := func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error) {
+		return o.Read(ctx, func(e *event.Event) error {
+			if files.again(e) {
+				return nil
+			}
+			return emit(e)
+		})
+	}
+	sources, err := Detect(ctx, read, o.Engine, o.Workers, func(e *event.Event, fs []detect.Finding) error {
+		t.observe(e, fs)
+		return nil
+	})
+	if err != nil {
+		return incident.Result{}, err
+	}
+	return t.result(ctx, files.note(sources))
 }
 
 // chunk is how many events one worker takes at a time.
@@ -46,24 +71,26 @@ type job struct {
 	done     chan struct{}
 }
 
-// Investigate reads, detects and correlates. The first error of Read, or of
-// ctx, ends it.
-func Investigate(ctx context.Context, o Options) (incident.Result, error) {
-	workers := o.Workers
+// Detect holds the rules of engine, which was loaded with sigma.Options.Batch,
+// against what read gives. see gets every event with its findings in the order
+// of the input, and at the end, without an event, the findings of rules that
+// count over time. workers match; 0 means one for each processor. The first
+// error of read, of see or of ctx ends it.
+func Detect(ctx context.Context, read Read, engine *sigma.Engine, workers int, see func(*event.Event, []detect.Finding) error) ([]incident.SourceStat, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 
 	// Jobs go to the workers and, in the order of the input, to the one
-	// goroutine that correlates. Both channels bound what is in memory.
+	// goroutine that sees them. Both channels bound what is in memory.
 	work := make(chan *job, workers)
 	order := make(chan *job, 4*workers)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			m := o.Engine.NewMatcher()
+			m := engine.NewMatcher()
 			for j := range work {
 				for i, e := range j.events {
 					j.findings[i] = m.Match(e)
@@ -72,12 +99,17 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 			}
 		})
 	}
-	t := tally{engine: correlate.New(o.Correlate), rules: map[string]*incident.RuleCount{}}
 	wg.Go(func() {
+		var err error
 		for j := range order {
 			<-j.done
 			for i, e := range j.events {
-				t.observe(e, j.findings[i])
+				if err != nil {
+					break
+				}
+				if err = see(e, j.findings[i]); err != nil {
+					cancel(err)
+				}
 			}
 		}
 	})
@@ -92,16 +124,12 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 		select {
 		case work <- j:
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		order <- j
 		return nil
 	}
-	read := copies{first: map[string]place{}}
-	sources, err := o.Read(ctx, func(e *event.Event) error {
-		if read.again(e) {
-			return nil
-		}
+	sources, err := read(ctx, func(e *event.Event) error {
 		cur = append(cur, e)
 		if len(cur) < chunk {
 			return nil
@@ -114,13 +142,15 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 	close(work)
 	close(order)
 	wg.Wait()
+	if cause := context.Cause(ctx); cause != nil { // what see said, rather than that its context ended
+		err = cause
+	}
 	if err != nil {
-		return incident.Result{}, err
+		return nil, err
 	}
 	// Correlation rules are decided when everything is there, in order of time:
 	// which worker saw what first must not matter.
-	t.observe(nil, o.Engine.Flush())
-	return t.result(ctx, read.note(sources))
+	return sources, see(nil, engine.Flush())
 }
 
 // place is where a file lies.

@@ -1,0 +1,92 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"citywall/internal/shared"
+)
+
+// TestHuntRegression runs SigmaHQ's regression cases through the command as a
+// user does. The oracle is cases.tsv: in the log of each case its own rule fires
+// at least as often as is stated there.
+func TestHuntRegression(t *testing.T) {
+	logs, packed := shared.Path(t, "sigma-regression/regression-shared.zip"), shared.Path(t, "sigma/sigmahq-rules.zip")
+	f, err := os.Open(shared.Path(t, "sigma-regression/cases.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tsv := csv.NewReader(f)
+	tsv.Comma, tsv.LazyQuotes = '\t', true
+	cases, err := tsv.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hunt := func(args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		code := run(t.Context(), streams{strings.NewReader(""), &out, &errs}, append([]string{"hunt", "--rules", packed, "--format", "jsonl"}, append(args, logs)...))
+		if code != 0 && code != 3 { // some files of the archive are no logs
+			t.Fatalf("exit %d: %s", code, errs.String())
+		}
+		return out.String()
+	}
+	all := hunt()
+	type key struct{ file, rule string }
+	got := map[key]int{}
+	lines := bufio.NewScanner(strings.NewReader(all))
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var l struct {
+			Rule  string `json:"rule_id"`
+			Inner string `json:"path_in_archive"`
+			Time  string `json:"time"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil || l.Time == "" {
+			t.Fatalf("%v: %s", err, lines.Text())
+		}
+		got[key{l.Inner, l.Rule}]++
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	passed, strict := 0, 0
+	for _, c := range cases[1:] {
+		if !strings.HasSuffix(c[3], ".evtx") {
+			continue
+		}
+		want := 1
+		if n, err := strconv.Atoi(c[4]); err == nil {
+			want = n
+		}
+		n := got[key{c[0] + "/" + c[3], c[1]}]
+		if n < want {
+			t.Errorf("%s: %d rows of rule %s, want %d", c[0], n, c[1], want)
+			continue
+		}
+		passed++
+		if n == want {
+			strict++
+		}
+	}
+	t.Logf("%d cases pass, %d of them with exactly as many rows", passed, strict)
+	if passed != 101 {
+		t.Errorf("%d of 101 cases pass", passed)
+	}
+	if again := hunt(); again != all {
+		t.Error("the second run wrote other bytes")
+	}
+	if some := hunt("--min-level", "high", "--rule", cases[1][1]); strings.Count(some, "\n") >= strings.Count(all, "\n") || strings.Contains(some, `"level":"medium"`) {
+		t.Error("filters filter nothing")
+	}
+}
