@@ -11,11 +11,8 @@
 package ingest
 
 import (
-	"bytes"
-	"errors"
 	"sync"
 
-	"citywall/event"
 	"citywall/ingest/format"
 	"citywall/ingest/format/amavis"
 	"citywall/ingest/format/antivirus"
@@ -94,7 +91,7 @@ func Formats() []format.Format {
 	}
 }
 
-// formats is the list, made once: it is asked for every live record.
+// formats is the list, made once: it is asked for again and again.
 var formats = sync.OnceValue(Formats)
 
 // minimum is the confidence below which content counts as unknown.
@@ -116,52 +113,10 @@ func Recognise(head []byte) (format.Format, bool) {
 
 // ByName returns the format of that name.
 func ByName(name string) (format.Format, bool) {
-	for _, f := range Formats() {
+	for _, f := range formats() {
 		if f.Name == name {
 			return f, true
 		}
 	}
 	return format.Format{}, false
-}
-
-// prioritised reports whether a record begins with a syslog priority, <0> to
-// <999>.
-func prioritised(b []byte) bool {
-	i := bytes.IndexByte(b[:min(len(b), 5)], '>')
-	if i < 2 || b[0] != '<' {
-		return false
-	}
-	for _, c := range b[1:i] {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-var syslogRecord = sync.OnceValue(func() func([]byte, format.Pos, format.Source) (*event.Event, error) { return syslog.Format().Record })
-
-// errUnknown is what a live record of no known form gets.
-var errUnknown = errors.New("not a record of a known format (syslog, JSON, Zeek JSON, EVE)")
-
-// Record decodes one live record that stands alone, recognised by its content.
-func Record(line []byte, p format.Pos, s format.Source) (*event.Event, error) {
-	line = bytes.TrimRight(line, "\r\n\x00")
-	if prioritised(line) { // most of what arrives: only syslog begins so, and nobody else need look
-		return syslogRecord()(line, p, s)
-	}
-	var best format.Format
-	score := minimum - 1
-	for _, f := range formats() {
-		if f.Record == nil {
-			continue
-		}
-		if n := f.Sniff(line); n > score {
-			best, score = f, n
-		}
-	}
-	if best.Record == nil {
-		return nil, errUnknown
-	}
-	return best.Record(line, p, s)
 }

@@ -165,6 +165,9 @@ func (s *Stats) Merge(o Stats) {
 	s.Gaps = append(s.Gaps, o.Gaps...)
 }
 
+// NoObject is Format.Keys of a format whose records are never JSON objects.
+var NoObject = []string{}
+
 // Format is one decoder.
 type Format struct {
 	Name string
@@ -180,6 +183,11 @@ type Format struct {
 	// Record decodes one record that stands alone (a line of JSON, a syslog
 	// message). Nil when a record needs what came before it.
 	Record func(rec []byte, p Pos, src Source) (*event.Event, error)
+
+	// Keys spare Sniff the live records that are a JSON object and cannot be
+	// its: it answers 0 unless the record has one of these words, whole and in
+	// quotes. nil: it must be asked; NoObject: none is its.
+	Keys []string
 
 	// Joined says that Decode makes one event of several lines which Record can
 	// only read one by one: live lines of one file are then decoded together.

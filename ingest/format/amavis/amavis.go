@@ -26,7 +26,7 @@ const name = "amavis"
 
 // Format returns the decoder of JSON reports.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"mail_id"}, Decode: format.Lines(record), Record: record}
 }
 
 // Dialect returns Amavis' lines in syslog.

@@ -27,7 +27,7 @@ const name = "antivirus"
 
 // Format returns the decoder of files.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"event_type"}, Decode: format.Lines(record), Record: record}
 }
 
 // forms are the kinds of line, each surer of itself than the next.

@@ -38,7 +38,7 @@ const (
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record, Joined: true}
+	return format.Format{Name: name, Sniff: sniff, Keys: format.NoObject, Decode: decode, Record: record, Joined: true}
 }
 
 // Dialect returns the reading of audit records inside syslog.

@@ -30,7 +30,7 @@ const name = "clamav"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: format.NoObject, Decode: decode, Record: record}
 }
 
 // Dialect returns the programs' lines in syslog.

@@ -32,12 +32,12 @@ func KeaLeases() format.Format {
 
 // KeaLog returns the decoder of Kea's log files.
 func KeaLog() format.Format {
-	return format.Format{Name: keaLogName, Sniff: sniffKeaLog, Decode: format.Lines(recordKeaLog), Record: recordKeaLog}
+	return format.Format{Name: keaLogName, Sniff: sniffKeaLog, Keys: format.NoObject, Decode: format.Lines(recordKeaLog), Record: recordKeaLog}
 }
 
 // Windows returns the decoder of the audit log of Windows.
 func Windows() format.Format {
-	return format.Format{Name: windowsName, Sniff: sniffWindows, Decode: decodeWindows, Record: recordWindows}
+	return format.Format{Name: windowsName, Sniff: sniffWindows, Keys: format.NoObject, Decode: decodeWindows, Record: recordWindows}
 }
 
 // Dialect returns the reading of dhcpd, dnsmasq and Kea inside syslog.

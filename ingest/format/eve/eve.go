@@ -23,7 +23,7 @@ const name = "eve"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"event_type"}, Decode: format.Lines(record), Record: record}
 }
 
 // Dialect returns EVE as the message of a syslog line. The header's fields stay

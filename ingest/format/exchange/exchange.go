@@ -31,7 +31,7 @@ const name = "exchange"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: format.NoObject, Decode: decode, Record: record}
 }
 
 // tracking are the columns of message tracking since Exchange 2016 (Microsoft

@@ -29,7 +29,7 @@ const name = "iis"
 // Format returns the decoder. A W3C line means nothing without its header, so
 // only lines of IIS's own form stand alone.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: format.NoObject, Decode: decode, Record: record}
 }
 
 // record decodes a line of IIS's own form.

@@ -33,7 +33,7 @@ const name = "journald"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"__REALTIME_TIMESTAMP", "__CURSOR"}, Decode: decode, Record: record}
 }
 
 func sniff(head []byte) int {

@@ -30,7 +30,7 @@ const name = "modsecurity"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"transaction"}, Decode: decode, Record: record}
 }
 
 func sniff(head []byte) int {

@@ -29,17 +29,17 @@ const (
 
 // BIND returns the decoder of named's own log files.
 func BIND() format.Format {
-	return format.Format{Name: bindName, Sniff: sniffBIND, Decode: format.Lines(recordBIND), Record: recordBIND}
+	return format.Format{Name: bindName, Sniff: sniffBIND, Keys: format.NoObject, Decode: format.Lines(recordBIND), Record: recordBIND}
 }
 
 // Unbound returns the decoder of unbound's own log file.
 func Unbound() format.Format {
-	return format.Format{Name: unboundName, Sniff: sniffUnbound, Decode: format.Lines(recordUnbound), Record: recordUnbound}
+	return format.Format{Name: unboundName, Sniff: sniffUnbound, Keys: format.NoObject, Decode: format.Lines(recordUnbound), Record: recordUnbound}
 }
 
 // Windows returns the decoder of the debug log of Windows' DNS server.
 func Windows() format.Format {
-	return format.Format{Name: windowsName, Sniff: sniffWindows, Decode: decodeWindows, Record: recordWindows}
+	return format.Format{Name: windowsName, Sniff: sniffWindows, Keys: format.NoObject, Decode: decodeWindows, Record: recordWindows}
 }
 
 // Dialect returns the reading of named and unbound inside syslog.

@@ -28,7 +28,7 @@ const name = "ncsa"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: format.NoObject, Decode: format.Lines(record), Record: record}
 }
 
 // Dialect returns the reading of access lines inside syslog.

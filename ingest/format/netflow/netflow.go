@@ -33,7 +33,7 @@ const name = "netflow"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"netflow"}, Decode: decode, Record: record}
 }
 
 // prefix begins every line of ours.

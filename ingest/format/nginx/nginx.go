@@ -24,7 +24,7 @@ const name = "nginx_error"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: format.NoObject, Decode: format.Lines(record), Record: record}
 }
 
 // Dialect returns the reading of error lines inside syslog (error_log syslog:).

@@ -27,7 +27,7 @@ const name = "osquery"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"hostIdentifier"}, Decode: format.Lines(record), Record: record}
 }
 
 // Dialect returns the records inside syslog (logger_plugin syslog, forwarders).

@@ -24,7 +24,7 @@ const name = "own"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"citywall"}, Decode: format.Lines(record), Record: record}
 }
 
 func sniff(head []byte) int {

@@ -28,7 +28,7 @@ const name = "rspamd"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"worker_type", "required_score"}, Decode: decode, Record: record}
 }
 
 // Dialect returns Rspamd's lines in syslog.

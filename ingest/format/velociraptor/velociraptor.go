@@ -28,7 +28,7 @@ const name = "velociraptor"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"ClientId", "FlowId", "HuntId", "System"}, Decode: format.Lines(record), Record: record}
 }
 
 func sniff(head []byte) int {

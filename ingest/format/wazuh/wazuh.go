@@ -26,7 +26,7 @@ const name = "wazuh"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"manager"}, Decode: format.Lines(record), Record: record}
 }
 
 // Dialect returns Wazuh's JSON as the message of a syslog line (syslog_output

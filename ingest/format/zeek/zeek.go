@@ -32,7 +32,7 @@ const name = "zeek"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
+	return format.Format{Name: name, Sniff: sniff, Keys: []string{"ts"}, Decode: decode, Record: record}
 }
 
 func sniff(head []byte) int {
