@@ -19,11 +19,13 @@ import (
 
 	"citywall/asset"
 	"citywall/event"
+	"citywall/exposure/estate"
 	"citywall/exposure/inventory"
 	"citywall/exposure/inventory/drawing"
 	"citywall/incident/report"
 	"citywall/ingest/file"
 	"citywall/internal/fault"
+	"citywall/internal/text"
 )
 
 func newAsset(io streams) *cobra.Command {
@@ -32,9 +34,15 @@ func newAsset(io streams) *cobra.Command {
 		Short: "What is drawn of the network, what is really there, and how they differ",
 		Long: `Drawings are firewall configurations (FortiGate, Cisco ASA, the XML export of Palo
 Alto) and lists of machines as CSV; what is really there is told by records. No
-device is asked and no server is needed.`,
+device is asked. read, and diff with logs, need no server; the other commands
+speak of the inventory that a data folder keeps.`,
 	}
-	c.AddCommand(newAssetRead(io), newAssetDiff(io))
+	c.AddCommand(
+		newAssetRead(io), newAssetDiff(io), newAssetList(io), newAssetContact(io), newAssetImport(io), newAssetDrawings(io),
+		newAssetDecide(io, "accept", drawing.Accepted, "Let a drawing count"),
+		newAssetDecide(io, "refuse", drawing.Refused, "Refuse a proposed drawing"),
+		newAssetDecide(io, "retire", drawing.Retired, "Take out a drawing that counts"),
+	)
 	return c
 }
 
@@ -99,34 +107,26 @@ func newAssetDiff(io streams) *cobra.Command {
 	var drawings []string
 	var format string
 	c := &cobra.Command{
-		Use: "diff --drawing FILE LOGS…", Short: "Compare drawings with what logs show",
-		Long: `Compare drawings with what logs show: networks and machines that nobody has drawn,
+		Use: "diff [--drawing FILE LOGS…]", Short: "Compare drawings with what is seen",
+		Long: `Without logs: what differs now between the accepted drawings and the traffic that
+the running Citywall sees. With logs: compare drawings with what logs show: networks and machines that nobody has drawn,
 machines in another network than drawn, machines that serve what their role does
 not say, traffic between segments that no policy of the drawings allows, and what
 is drawn and was not seen. A drawing may also be a topology in
 YAML, as citywall asset read prints it.
 
 Exit codes: 0 they agree, 1 failed, 2 wrong usage or file, 3 they differ.`,
-		Example: "  citywall asset diff --drawing fw01.conf --drawing machines.csv /var/log/zeek\n  citywall asset diff --drawing topology.yaml --format csv logs.zip > differences.csv",
-		Args:    cobra.MinimumNArgs(1),
+		Example: "  citywall asset diff\n  citywall asset diff --drawing fw01.conf --drawing machines.csv /var/log/zeek\n  citywall asset diff --drawing topology.yaml --format csv logs.zip > differences.csv",
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(drawings) == 0 {
-				return fault.New(fault.Invalid, "give at least one --drawing to compare with")
-			}
-			t, err := topologyOf(io, drawings)
+			ds, err := differences(c, io, drawings, args)
 			if err != nil {
 				return err
 			}
-			o, err := observe(c.Context(), io, args, t)
-			if err != nil {
-				return err
-			}
-			ds := inventory.Diff(t, o.Machines(), o.Talks())
 			if err := printDifferences(io.out, format, ds); err != nil {
 				return err
 			}
 			if len(ds) > 0 {
-				return verdict{code: fault.ExitNegative, msg: fmt.Sprintf("drawing and logs differ in %d points", len(ds))}
+				return verdict{code: fault.ExitNegative, msg: fmt.Sprintf("drawing and traffic differ in %d points", len(ds))}
 			}
 			return nil
 		},
@@ -134,6 +134,28 @@ Exit codes: 0 they agree, 1 failed, 2 wrong usage or file, 3 they differ.`,
 	c.Flags().StringArrayVar(&drawings, "drawing", nil, "firewall configuration, CSV or topology YAML; may be given several times")
 	c.Flags().StringVar(&format, "format", "text", "text, csv or json")
 	return c
+}
+
+// differences are those of drawings and logs, or without either those that the
+// server knows.
+func differences(c *cobra.Command, s streams, drawings, logs []string) ([]inventory.Difference, error) {
+	switch {
+	case len(drawings) == 0 && len(logs) == 0:
+		return liveDifferences(c)
+	case len(drawings) == 0:
+		return nil, fault.New(fault.Invalid, "give at least one --drawing to compare with")
+	case len(logs) == 0:
+		return nil, fault.New(fault.Invalid, "give the logs to compare with")
+	}
+	t, err := topologyOf(s, drawings)
+	if err != nil {
+		return nil, err
+	}
+	o, err := observe(c.Context(), s, logs, t)
+	if err != nil {
+		return nil, err
+	}
+	return inventory.Diff(t, o.Machines(), o.Talks()), nil
 }
 
 // topologyOf reads drawings, among them topologies in YAML.
@@ -233,27 +255,7 @@ func printDifferences(w io.Writer, format string, ds []inventory.Difference) err
 			if d.Addr.IsValid() {
 				at = d.Addr.String()
 			}
-			more := ""
-			switch d.Kind {
-			case inventory.UndrawnSegment:
-				more = fmt.Sprintf("%d machines in a network that no drawing has", d.Count)
-			case inventory.UndrawnHost:
-				more = "in " + d.Drawn + ", on no list"
-			case inventory.OtherSegment:
-				more = "drawn in " + d.Drawn
-			case inventory.OtherRole:
-				more = "serves as " + rolesText(d.Roles) + ", drawn as " + d.Drawn
-			case inventory.UndrawnPath:
-				more = fmt.Sprintf("to %s at port %d, %d flows: no drawn path allows it", d.To, d.Talk.Port, d.Count)
-			case inventory.UnseenSegment:
-				more = d.Prefix.String() + ": nothing was seen there; no sensor looks, or it is gone"
-			case inventory.UnseenHost:
-				more = "drawn, and never seen"
-			}
-			if d.Contact != "" {
-				more += "; ask " + d.Contact
-			}
-			fmt.Fprintf(w, "%-16s %-24s %-16s %s\n", d.Kind, oneLine(d.Name), at, oneLine(more))
+			fmt.Fprintf(w, "%-16s %-24s %-16s %s\n", d.Kind, oneLine(d.Name), at, oneLine(estate.Explain(text.En, d)))
 		}
 		return nil
 	}
