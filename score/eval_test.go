@@ -67,14 +67,9 @@ func seeds(t testing.TB) []uint64 {
 	return out
 }
 
-// unmet are the scripts for which the inference misses bars: the way in is a
-// machine too late, or a slow course falls into two. They are held to what is
-// never to be given up: no move called observed that never was, nobody innocent
-// accused. citywall bench path has the figures.
-var unmet = map[string]bool{"supplier": true, "insider": true, "worm": true}
-
 // TestEvaluate plays every script and holds what Citywall finds against the
-// truth. -v shows every miss.
+// truth. -v shows every miss. The same findings must miss the truth of another
+// seed: were that to pass, passing would mean nothing.
 func TestEvaluate(t *testing.T) {
 	for _, sc := range exercise.Scenarios() {
 		t.Run(sc.Name, func(t *testing.T) {
@@ -84,14 +79,19 @@ func TestEvaluate(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := score.Compare(p.Truth(), investigate(t, p, grid.Lines(p)).Incidents)
+				found := investigate(t, p, grid.Lines(p)).Incidents
+				r := score.Compare(p.Truth(), found)
 				all = append(all, r)
 				t.Log("\n" + r.Text(text.En))
-				switch {
-				case unmet[sc.Name] && (r.Invented > 0 || len(r.Accused) > 0):
-					t.Errorf("seed %d: %d moves invented, accused %v", seed, r.Invented, r.Accused)
-				case !unmet[sc.Name] && !r.Pass:
+				if !r.Pass {
 					t.Errorf("seed %d: the findings miss the truth", seed)
+				}
+				other, err := exercise.New(sc.Name, exercise.Options{Seed: seed + 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := score.Compare(other.Truth(), found); r.Pass {
+					t.Errorf("the findings of seed %d meet the truth of seed %d:\n%s", seed, seed+1, r.Text(text.En))
 				}
 			}
 			t.Log("\n" + score.Summarise(all).Text(text.En))
@@ -125,30 +125,16 @@ func TestEvaluateQuiet(t *testing.T) {
 	}
 }
 
-// TestAnotherTruthIsMissed holds the findings of one seed against the truth of
-// another: were that to pass, passing would mean nothing.
-func TestAnotherTruthIsMissed(t *testing.T) {
-	for _, sc := range exercise.Scenarios()[:2] {
-		p, err := exercise.New(sc.Name, exercise.Options{Seed: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		other, err := exercise.New(sc.Name, exercise.Options{Seed: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r := score.Compare(other.Truth(), investigate(t, p, grid.Lines(p)).Incidents); r.Pass {
-			t.Errorf("%s: the findings of seed 1 meet the truth of seed 2:\n%s", sc.Name, r.Text(text.En))
-		}
-	}
-}
-
 // TestEvaluateLoss takes records away. Moves and hosts may then be missed; what
 // attackpath.md §9.4 asks is that the interval still holds the truth, and what
-// decency asks is that nobody innocent is accused instead.
+// decency asks is that nobody innocent is accused instead. Without CITYWALL_SEEDS
+// each loss befalls one of two scripts in turn; citywall bench path plays them all.
 func TestEvaluateLoss(t *testing.T) {
-	for _, sc := range exercise.Scenarios()[:2] { // bench path plays them all
-		for _, loss := range []exercise.Loss{exercise.LossController, exercise.LossEntry, exercise.LossCore, exercise.LossHorizon} {
+	for i, sc := range exercise.Scenarios()[:2] {
+		for k, loss := range []exercise.Loss{exercise.LossController, exercise.LossEntry, exercise.LossCore, exercise.LossHorizon} {
+			if (i+k)%2 != 0 && os.Getenv("CITYWALL_SEEDS") == "" {
+				continue
+			}
 			t.Run(sc.Name+"/"+string(loss), func(t *testing.T) {
 				var all []score.Result
 				for _, seed := range seeds(t) {
