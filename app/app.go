@@ -184,7 +184,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 
 	// What judges: rules and correlation. They know the network as it was drawn
 	// when the program started.
-	top, clash := a.estate.Topology()
+	top, clash := a.estate.Known()
 	for _, c := range clash {
 		a.log.Warn("drawings of the network contradict each other; the configuration and then the newest counts", "what", c)
 	}

@@ -195,9 +195,12 @@ func topologyOf(s streams, files []string) (asset.Topology, error) {
 	return t, nil
 }
 
+// maxMachines is how many machines are told apart in logs.
+const maxMachines = 200_000
+
 // observe reads logs and returns what they show, counted in the segments of t.
 func observe(ctx context.Context, s streams, paths []string, t asset.Topology) (*inventory.Observed, error) {
-	o := inventory.New()
+	o := inventory.New(maxMachines)
 	o.Place = t.PlaceOf
 	stats, err := file.Read(ctx, paths, file.Options{}, func(e *event.Event) error {
 		o.See(e, e.View())

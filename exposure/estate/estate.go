@@ -15,9 +15,13 @@
 package estate
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,12 +36,18 @@ import (
 const (
 	saveEvery   = 10 * time.Second
 	allEvery    = 5 * time.Minute // also what was only seen again
-	forgetAfter = 180 * 24 * time.Hour
-	whole       = 30_000 // records that are looked at between two savings, shared by the sources
-	least       = 100    // of each source
-	share       = 8      // of more, one in so many
-	waiting     = 4      // batches that wait while somebody reads
+	whole       = 30_000          // records that are looked at between two savings, shared by the sources
+	least       = 100             // of each source
+	share       = 8               // of more, one in so many
+	waiting     = 4               // batches that wait while somebody reads
+	maxMachines = 100_000
 )
+
+// A machine that was not seen for the first of these is forgotten; when memory
+// is nearly full, sooner.
+var forgetAfter = [...]time.Duration{180 * day, 60 * day, 14 * day, 2 * day}
+
+const day = 24 * time.Hour
 
 // Estate is the inventory of one realm. It is safe for concurrent use.
 type Estate struct {
@@ -83,7 +93,7 @@ type Status struct {
 // Open loads what is known. config is the topology that the installation's file
 // says; it stands before every drawing.
 func Open(ctx context.Context, store *inventorydb.Store, config asset.Topology, now func() time.Time, log *slog.Logger) (*Estate, error) {
-	e := &Estate{store: store, config: config, now: now, log: log, seen: inventory.New(), looked: map[string]int{}, quota: whole, all: now()}
+	e := &Estate{store: store, config: config, now: now, log: log, seen: inventory.New(maxMachines), looked: map[string]int{}, quota: whole, all: now()}
 	e.seen.Keep, e.seen.Place = e.ours, func(a netip.Addr) netip.Prefix { return e.drawn.top.PlaceOf(a) }
 	if err := e.redraw(ctx); err != nil {
 		return nil, err
@@ -186,16 +196,22 @@ func (e *Estate) Save(ctx context.Context, all bool) {
 		all = true
 	}
 	c := e.seen.Changed(all)
-	var old inventory.Changes
+	var before time.Time // what was seen last before is forgotten
 	if all {
 		e.all = now
-		old = e.seen.Forget(now.Add(-forgetAfter))
+		for _, d := range forgetAfter {
+			before = now.Add(-d)
+			e.seen.Forget(before)
+			if e.seen.Len() < maxMachines*9/10 {
+				break
+			}
+		}
 	}
 	e.mu.Unlock()
 
 	err := e.store.Save(ctx, c)
-	if err == nil && len(old.Machines)+len(old.Talks) > 0 {
-		err = e.store.Forget(ctx, now.Add(-forgetAfter))
+	if err == nil && !before.IsZero() {
+		err = e.store.Forget(ctx, before)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -227,6 +243,34 @@ func (e *Estate) Topology() (t asset.Topology, clash []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.drawn.top, e.drawn.clash
+}
+
+// Known is Topology for those who act on it: machines of which people wrote
+// whose they are or whom to call are in it, drawn or not.
+func (e *Estate) Known() (t asset.Topology, clash []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, _ = inventory.Merge(e.drawn.top) // a copy
+	x := join(t, e.notes)
+	var more []asset.Host
+	for _, n := range slices.SortedFunc(maps.Values(e.notes), func(a, b inventory.Note) int { return strings.Compare(a.Subject, b.Subject) }) {
+		agency, a, _, err := inventory.ParseSubject(n.Subject)
+		if err != nil || !a.IsValid() || n.Owner+n.Contact == "" {
+			continue
+		}
+		m, ok := e.seen.Machine(agency, a)
+		if !ok {
+			m = inventory.Machine{Agency: agency, Addr: a}
+		}
+		d := x.device(m)
+		if d.Drawn != nil { // an element of t, found by name or address
+			d.Drawn.Owner, d.Drawn.Contact = d.Owner, cmp.Or(d.Drawn.Contact, n.Contact)
+			continue
+		}
+		more = append(more, asset.Host{Name: d.Name, Addresses: []netip.Addr{a}, Agency: d.Of, Owner: n.Owner, Contact: n.Contact})
+	}
+	t.Hosts = append(t.Hosts, more...)
+	return t, e.drawn.clash
 }
 
 // redraw reads drawings and notes anew.

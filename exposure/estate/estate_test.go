@@ -129,6 +129,15 @@ func TestJoined(t *testing.T) {
 	if len(clash) != 0 || top.Hosts[0].Contact != "0912" {
 		t.Errorf("%+v %q", top, clash)
 	}
+	if _, err := h.PutNote(t.Context(), "lin", inventory.Note{Subject: pc.Note.Subject, Contact: "110"}); err != nil {
+		t.Fatal(err)
+	}
+	if top, _ := h.Topology(); len(top.Hosts) != 1 {
+		t.Errorf("a note draws a machine: %+v", top.Hosts)
+	}
+	if top, _ := h.Known(); len(top.Hosts) != 2 || top.Hosts[0].Owner != "lin" || top.Hosts[1].Contact != "110" || top.Hosts[1].Name != "10.0.1.1" || top.Hosts[1].Agency != "A01" {
+		t.Errorf("known: %+v", top.Hosts)
+	}
 	a09 := identity.Scope{Realm: asset.City, Agencies: []string{"A09"}}
 	if p, err := h.List(a09, Query{}); err != nil || p.All != 0 {
 		t.Errorf("%v: whoever sees A09 sees machines of A01: %+v", err, p)
@@ -210,6 +219,24 @@ func TestList(t *testing.T) {
 	for _, q := range []Query{{Sort: "weight"}, {Limit: -1}, {After: "x"}, {Drawn: "maybe"}} {
 		if _, err := h.List(city, q); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v", q, err)
+		}
+	}
+}
+
+// TestForget: what was not seen for long is forgotten, in memory and on disk.
+func TestForget(t *testing.T) {
+	where := dbtest.Where(t)
+	h := open(t, where, asset.Topology{})
+	h.Observe([]*event.Event{flow("A01", "10.0.1.1", "10.0.0.5", 445)})
+	h.Save(t.Context(), true)
+	h.now = t0.Add(forgetAfter[0] + time.Hour)
+	late := flow("A01", "10.0.1.2", "10.0.0.6", 445)
+	late.Time, late.Received = h.now, h.now
+	h.Observe([]*event.Event{late})
+	h.Save(t.Context(), true)
+	for _, x := range []*house{h, open(t, where, asset.Topology{})} {
+		if p, err := x.List(city, Query{Sort: ByAddress}); err != nil || p.Total != 2 || p.Devices[0].Addr.String() != "10.0.0.6" {
+			t.Errorf("%v %+v", err, p)
 		}
 	}
 }

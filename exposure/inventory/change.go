@@ -4,6 +4,7 @@
 package inventory
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -86,22 +87,10 @@ func (o *Observed) Restore(c Changes) {
 	}
 }
 
-// Forget lets go what was last seen before t and returns it.
-func (o *Observed) Forget(t time.Time) Changes {
-	var c Changes
-	for k, m := range o.at {
-		if m.last.Before(t) {
-			c.Machines = append(c.Machines, Machine{Agency: k.agency, Addr: k.addr})
-			delete(o.at, k)
-		}
-	}
-	for k, x := range o.talks {
-		if x.Last.Before(t) {
-			c.Talks = append(c.Talks, x.Talk)
-			delete(o.talks, k)
-		}
-	}
-	return c
+// Forget lets go what was last seen before t.
+func (o *Observed) Forget(t time.Time) {
+	maps.DeleteFunc(o.at, func(_ key, m *machine) bool { return m.last.Before(t) })
+	maps.DeleteFunc(o.talks, func(_ talkKey, x *talk) bool { return x.Last.Before(t) })
 }
 
 // Len is how many machines are known.

@@ -26,14 +26,13 @@ import (
 
 // Limits of what is kept.
 const (
-	maxMachines = 200_000 // addresses
-	maxClients  = 16      // of one port, counted exactly; more are "at least"
-	maxPorts    = 64      // served, of one machine
-	maxNames    = 8       // of one address
-	maxSources  = 8       // that told of one address
-	maxIssuers  = 1000
-	maxTalks    = 20_000
-	lastPort    = 49152 // from here on ports are ephemeral: as one they are port 0
+	maxClients = 16 // of one port, counted exactly; more are "at least"
+	maxPorts   = 64 // served, of one machine
+	maxNames   = 8  // of one address
+	maxSources = 8  // that told of one address
+	maxIssuers = 1000
+	maxTalks   = 20_000
+	lastPort   = 49152 // from here on ports are ephemeral: as one they are port 0
 )
 
 // Service is a port that a machine served.
@@ -148,9 +147,9 @@ type Observed struct {
 	max     int
 }
 
-// New returns an empty inventory.
-func New() *Observed {
-	return &Observed{at: map[key]*machine{}, issuers: map[string]bool{}, talks: map[talkKey]*talk{}, max: maxMachines}
+// New returns an empty inventory of at most that many machines.
+func New(most int) *Observed {
+	return &Observed{at: map[key]*machine{}, issuers: map[string]bool{}, talks: map[talkKey]*talk{}, max: most}
 }
 
 // See takes what one record shows.

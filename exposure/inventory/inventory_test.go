@@ -25,7 +25,7 @@ func flow(src, dst string, port uint16) (*event.Event, event.View) {
 }
 
 func TestObserved(t *testing.T) {
-	o := New()
+	o := New(10_000)
 	for i := range 6 {
 		o.See(flow(fmt.Sprintf("10.0.1.%d", i+1), "10.0.0.5", 445))
 		o.See(flow(fmt.Sprintf("10.0.1.%d", i+1), "10.0.0.4", 88))
@@ -122,7 +122,7 @@ func TestCity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := New()
+	o := New(10_000)
 	n := uint64(0)
 	err = p.Lines(t.Context(), func(l exercise.Line) error {
 		n++

@@ -37,7 +37,7 @@ func open(t *testing.T) (*Store, *time.Time) {
 // inventory that never was saved.
 func TestSeen(t *testing.T) {
 	s, _ := open(t)
-	o := inventory.New()
+	o := inventory.New(1000)
 	flow := func(src, dst string, at time.Time) {
 		e := &event.Event{ID: event.NewID(src, dst, 1), Time: at, Source: "fw1", Agency: "A01"}
 		o.See(e, event.View{Action: event.Flow, Outcome: event.Success, Src: netip.MustParseAddr(src), Dst: netip.MustParseAddr(dst), DstPort: 445})
@@ -67,7 +67,7 @@ func TestSeen(t *testing.T) {
 	if err != nil || damaged != 0 {
 		t.Fatal(damaged, err)
 	}
-	back := inventory.New()
+	back := inventory.New(1000)
 	back.Restore(c)
 	opts := cmp.Options{cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 	if d := cmp.Diff(o.Machines(), back.Machines(), opts); d != "" {
