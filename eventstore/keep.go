@@ -61,6 +61,11 @@ type Keeper interface {
 	// than that, unchangeable. Events that arrive for such a day later are
 	// sealed by a later call. An engine that needs no sealing does nothing.
 	Seal(ctx context.Context, due time.Time) ([]Sealed, error)
+	// Check compares the next sealed file with what was sealed, and sets it
+	// apart, with a mishap, when it differs. It returns whether others wait
+	// to be compared in this round; the call after the last begins a new round.
+	// An engine whose reads verify checksums does nothing.
+	Check(ctx context.Context) (more bool, err error)
 	// LetGo deletes all events of one sealed day, or of one file of scattered
 	// days. It refuses with a conflict what still has hot events, and what
 	// holds events of a case's exhibits. It does not know of holds: that is

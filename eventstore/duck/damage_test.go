@@ -44,8 +44,36 @@ func number(t *testing.T, s string) int64 {
 	return n
 }
 
+// contents is every event of s, each written out whole.
+func contents(t *testing.T, s *Store) (map[event.ID]string, error) {
+	t.Helper()
+	out := map[event.ID]string{}
+	err := s.Each(t.Context(), city, week, func(e *event.Event) error {
+		if _, twice := out[e.ID]; twice {
+			t.Errorf("%v comes twice", e.ID)
+		}
+		out[e.ID] = fmt.Sprintf("%+v", *e)
+		return nil
+	})
+	return out, err
+}
+
+// asBefore wants each event of now to be what it was, and returns how many of
+// before are there.
+func asBefore(t *testing.T, at int, now, before map[event.ID]string) (n int64) {
+	t.Helper()
+	for id, e := range now {
+		if before[id] == e {
+			n++
+		} else if id != numbered(0, 1, 0)[0].ID {
+			t.Errorf("damaged at %d: an event came back as another:\n%s\nwas\n%s", at, e, before[id])
+		}
+	}
+	return n
+}
+
 // The store's files are cut off or overwritten at a random byte: it opens, what
-// it shows is right, and what is missing is said to the event.
+// it shows is what was stored, and what is missing is said to the event.
 func TestTorn(t *testing.T) {
 	const batches, size = 12, 500
 	dir := t.TempDir()
@@ -61,6 +89,10 @@ func TestTorn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+	before, err := contents(t, s)
+	if err != nil || len(before) != batches*size {
+		t.Fatal(len(before), err)
 	}
 	// As a kill leaves them: copied while the store is open and quiet.
 	files := map[string][]byte{}
@@ -87,7 +119,8 @@ func TestTorn(t *testing.T) {
 	for _, c := range []tear{
 		{"log cut", fileName + ".wal", cut}, {"log flipped", fileName + ".wal", flip}, {"log zeroed", fileName + ".wal", zero},
 		{"file cut", fileName, cut}, {"file flipped", fileName, flip}, {"file zeroed", fileName, zero},
-		{"file gone", fileName, nil}, {"untouched", "", nil},
+		{"file gone", fileName, nil}, {"log gone", fileName + ".wal", nil}, {"mark cut", markName, cut}, {"mark flipped", markName, flip}, {"mark gone", markName, nil},
+		{"untouched", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -119,10 +152,11 @@ func TestTorn(t *testing.T) {
 				_ = s.Each(t.Context(), city, week, func(*event.Event) error { return nil })
 				put(t, s, "after", numbered(0, 1, 0))
 			}
-			n := int64(0)
-			if err := s.Each(t.Context(), city, week, func(e *event.Event) error { n++; return nil }); err != nil {
+			now, err := contents(t, s)
+			if err != nil {
 				t.Fatalf("damaged at %d: %v; %+v", at, err, s.Mishaps())
 			}
+			n := asBefore(t, at, now, before)
 			said := int64(0)
 			for _, m := range s.Mishaps() {
 				if m.Kind == mishap.CommitsLost || m.Kind == mishap.HotLost {
@@ -134,9 +168,9 @@ func TestTorn(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("damaged at %d: %d of %d events are there, %d are said to be lost: %v", at, n-1, batches*size, said, mishaps(s))
-			if n-1+said != batches*size {
-				t.Errorf("damaged at %d: %d events are there and %d are said to be lost, of %d; %+v", at, n-1, said, batches*size, s.Mishaps())
+			t.Logf("damaged at %d: %d of %d events are there, %d are said to be lost: %v", at, n, batches*size, said, mishaps(s))
+			if n+said != batches*size {
+				t.Errorf("damaged at %d: %d events are there and %d are said to be lost, of %d; %+v", at, n, said, batches*size, s.Mishaps())
 			}
 			// What was lost may be sent again.
 			tr := newTraffic(1, noon.Truncate(24*time.Hour), 10*time.Second)
@@ -147,6 +181,70 @@ func TestTorn(t *testing.T) {
 				t.Errorf("%d events after sending again, want %d", n, batches*size+1)
 			}
 		})
+	}
+}
+
+// A sealed file is cut off, flipped, zeroed or gone at a random byte while the
+// store is closed: it opens, what it shows is what was sealed, and what is
+// missing is said to the event.
+func TestTornSealed(t *testing.T) {
+	const perDay = 700
+	as := t.TempDir()
+	s := openWith(t, Options{Dir: as})
+	days(t, s, 3, perDay)
+	seal(t, s, farFuture)
+	before, err := contents(t, s)
+	if err != nil || len(before) != 3*perDay {
+		t.Fatal(len(before), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
+	for how, hurt := range map[string]func(b []byte, at int) []byte{
+		"cut":     func(b []byte, at int) []byte { return b[:at] },
+		"flipped": func(b []byte, at int) []byte { b[at] ^= 1 << r.IntN(8); return b },
+		"zeroed":  func(b []byte, at int) []byte { clear(b[at:min(len(b), at+4096)]); b[at] = 1; return b },
+		"gone":    nil,
+	} {
+		for try := range 4 {
+			t.Run(fmt.Sprint(how, try), func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "s")
+				if err := os.CopyFS(dir, os.DirFS(as)); err != nil {
+					t.Fatal(err)
+				}
+				path, at := filepath.Join(dir, "day=2026-11-02", "p0.parquet"), 0
+				b, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if hurt != nil {
+					at = r.IntN(len(b))
+					if err := os.WriteFile(path, hurt(b, at), 0o400); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s := openWith(t, Options{Dir: dir})
+				for len(s.Mishaps()) == 0 {
+					if more, err := s.Check(t.Context()); err != nil || !more {
+						t.Fatalf("damaged at %d: checked, and nothing is said: %v", at, err)
+					}
+				}
+				now, err := contents(t, s)
+				if i := incomplete(err); i == nil || !slices.Equal(i.Days, []string{"2026-11-02"}) {
+					t.Errorf("damaged at %d: %v", at, err)
+				}
+				if n := asBefore(t, at, now, before); n != 2*perDay || len(now) != 2*perDay {
+					t.Errorf("damaged at %d: %d events of %d are there", at, n, 2*perDay)
+				}
+				if m := s.Mishaps(); len(m) != 1 || !m[0].Loss() || m[0].Args["n"] != strconv.Itoa(perDay) {
+					t.Errorf("%+v", m)
+				}
+			})
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ type Store struct {
 
 	badMu   sync.Mutex
 	bad     map[string]bool // sealed files that are missing or damaged
+	checked map[string]bool // sealed files whose hash was compared in this round, see Check
 	mishaps []mishap.Mishap
 
 	nameMu sync.RWMutex
@@ -93,7 +94,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		opt: o, dir: dir, slots: make(chan struct{}, o.Readers), step: func(string) error { return nil },
-		live: map[*snapshot]struct{}{}, bad: map[string]bool{},
+		live: map[*snapshot]struct{}{}, bad: map[string]bool{}, checked: map[string]bool{},
 	}
 	if err := s.open(ctx); err != nil {
 		_ = s.disconnect() // the reason is err

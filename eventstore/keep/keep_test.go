@@ -40,6 +40,13 @@ type store struct {
 	due     []time.Time
 	mishaps []mishap.Mishap
 	err     error
+	files   int // that a round of checks has
+	checked int
+}
+
+func (s *store) Check(context.Context) (bool, error) {
+	s.checked++
+	return s.checked%s.files != 0, s.err
 }
 
 func (s *store) Days(context.Context) ([]eventstore.Day, error) {
@@ -72,7 +79,7 @@ type house struct {
 
 func begin(t *testing.T, cfg keep.Config, stamp string, days ...eventstore.Day) *house {
 	t.Helper()
-	h := &house{store: &store{days: days}, now: today.Add(12 * time.Hour)}
+	h := &house{store: &store{days: days, files: 1}, now: today.Add(12 * time.Hour)}
 	var err error
 	if h.records, err = keepdb.Open(t.Context(), dbtest.Open(t), func() time.Time { return h.now }); err != nil {
 		t.Fatal(err)
@@ -188,6 +195,25 @@ func TestOneAtATime(t *testing.T) {
 	}
 	if st, err := h.State(t.Context()); err != nil || st.Trouble != "" {
 		t.Errorf("trouble: %q %v", st.Trouble, err)
+	}
+}
+
+// Sealed files are compared one by one, each once a day.
+func TestChecks(t *testing.T) {
+	h := begin(t, keepFor(10), "")
+	h.store.files = 3
+	h.pass(t, time.Hour)
+	if h.store.checked != 3 {
+		t.Errorf("%d files compared in the first hour, want 3", h.store.checked)
+	}
+	h.now = h.now.Add(-time.Hour) // what the clock says does not matter
+	h.pass(t, 23*time.Hour)
+	if h.store.checked != 3 {
+		t.Errorf("%d files compared within the day, want 3", h.store.checked)
+	}
+	h.pass(t, 2*time.Hour)
+	if h.store.checked != 6 {
+		t.Errorf("%d files compared in two days, want 6", h.store.checked)
 	}
 }
 

@@ -44,6 +44,7 @@ type Keeper struct {
 
 	mu      sync.Mutex // held while a hold is made or a day deleted: never both at once
 	lastGo  time.Duration
+	checks  time.Duration // by Elapsed: no sealed file is compared before
 	went    bool
 	paused  time.Duration // by Elapsed: no deletion before
 	wall    time.Time     // at the last look at the clock
@@ -65,6 +66,7 @@ const (
 	back       = 2 * time.Minute
 	longOff    = 7 * 24 * time.Hour // longer since the last look: perhaps the clock is wrong
 	pauseAfter = 24 * time.Hour
+	checkEvery = 24 * time.Hour // from the end of a round of Store.Check to the next
 )
 
 // New returns a keeper that does not run yet.
@@ -95,7 +97,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 // Tick does once what is due. What fails is logged, shown, and tried again at
 // the next tick.
 func (k *Keeper) Tick(ctx context.Context) {
-	err := errors.Join(k.clock(ctx), k.Record(ctx), k.seal(ctx), k.retain(ctx))
+	err := errors.Join(k.clock(ctx), k.Record(ctx), k.seal(ctx), k.retain(ctx), k.check(ctx))
 	if ctx.Err() != nil {
 		return
 	}
@@ -112,6 +114,20 @@ func (k *Keeper) seal(ctx context.Context) error {
 	sealed, err := k.p.Store.Seal(ctx, k.p.Now().Add(-k.cfg.SealAfter))
 	for _, s := range sealed {
 		k.p.Log.Info("keep: sealed a day", "day", s.ID, "events", s.Events, "files", len(s.Files), "bytes", s.Bytes)
+	}
+	return err
+}
+
+// check compares one sealed file with what was sealed: a round of all of them
+// begins at start, and again a day after the last ended.
+func (k *Keeper) check(ctx context.Context) error {
+	e := k.p.Elapsed()
+	if e < k.checks {
+		return nil
+	}
+	more, err := k.p.Store.Check(ctx)
+	if !more {
+		k.checks = e + checkEvery
 	}
 	return err
 }
