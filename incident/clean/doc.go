@@ -23,7 +23,9 @@
 // the topology, DHCP, the host's own log, a firewall's table, a server's answer,
 // DNS; a name that a client gives itself counts only when a host of that name
 // writes logs. Where the best source gives several names in turn (leases), the
-// binding is a matter of time.
+// binding is a matter of time; a client without a name is known by its hardware
+// address, and a lease says nothing of a day on which a host's own log names the
+// address.
 //
 // Boundary. The topology decides, else the role of a firewall's interface, else
 // evidence of membership (own logs, tickets, a name in DNS), else neighbourhood
