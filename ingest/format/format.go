@@ -108,6 +108,7 @@ type Stats struct {
 	Skipped int64     // understood but not an event: comments, headers, blank lines do not count; rotated markers do
 	Damaged int64     // could not be read
 	Carved  int64     // of Decoded: recovered from slack
+	Chunks  int       // EVTX: found in the file, whatever its header says
 	First   time.Time // smallest and largest event time
 	Last    time.Time
 	Notes   []string // up to MaxNotes sentences: what, where

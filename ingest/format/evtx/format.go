@@ -55,17 +55,17 @@ type decoder struct {
 	raw   []byte
 	ids   continuity
 
-	chunks, headerChunks int
-	beyond               int64 // live records in chunks beyond the header's count
-	crcHeader, crcData   []int32
-	early                int    // chunks whose live data ends early in zeroes
-	earlyAt              string // the first of them
-	blocks               int    // blocks that hold no chunk and no record
-	odd, guessed         int64  // values
-	oddAt                string
-	noTime               int64
-	damageNotes          int
-	carve                carveCount
+	headerChunks       int
+	beyond             int64 // live records in chunks beyond the header's count
+	crcHeader, crcData []int32
+	early              int    // chunks whose live data ends early in zeroes
+	earlyAt            string // the first of them
+	blocks             int    // blocks that hold no chunk and no record
+	odd, guessed       int64  // values
+	oddAt              string
+	noTime             int64
+	damageNotes        int
+	carve              carveCount
 }
 
 // file reads the file header and all blocks.
@@ -146,7 +146,7 @@ func (d *decoder) block(b []byte, n int32, base int64) error {
 	if !bytes.HasPrefix(b, chunkMagic) {
 		return d.noChunk(b, n, base)
 	}
-	d.chunks++
+	d.st.Chunks++
 	d.c.open(b, n, base)
 	header, data := d.c.badCRC()
 	if header {
@@ -163,7 +163,7 @@ func (d *decoder) block(b []byte, n int32, base int64) error {
 			return err
 		}
 	}
-	if d.headerChunks >= 0 && d.chunks > d.headerChunks {
+	if d.headerChunks >= 0 && d.st.Chunks > d.headerChunks {
 		d.beyond += d.st.Decoded - before
 	}
 	switch {
