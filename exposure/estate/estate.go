@@ -59,7 +59,6 @@ type Estate struct {
 	mu     sync.Mutex
 	seen   *inventory.Observed
 	looked map[string]int // by source, since the last saving
-	quota  int
 	status Status
 	all    time.Time // when everything was saved
 	drawn  drawn
@@ -93,7 +92,7 @@ type Status struct {
 // Open loads what is known. config is the topology that the installation's file
 // says; it stands before every drawing.
 func Open(ctx context.Context, store *inventorydb.Store, config asset.Topology, now func() time.Time, log *slog.Logger) (*Estate, error) {
-	e := &Estate{store: store, config: config, now: now, log: log, seen: inventory.New(maxMachines), looked: map[string]int{}, quota: whole, all: now()}
+	e := &Estate{store: store, config: config, now: now, log: log, seen: inventory.New(maxMachines), looked: map[string]int{}, all: now()}
 	e.seen.Keep, e.seen.Place = e.ours, func(a netip.Addr) netip.Prefix { return e.drawn.top.PlaceOf(a) }
 	if err := e.redraw(ctx); err != nil {
 		return nil, err
@@ -151,10 +150,11 @@ func (e *Estate) catchUp() {
 
 // look is the part that costs; mu is held.
 func (e *Estate) look(events []*event.Event) {
+	quota := max(least, whole/max(1, len(e.looked)))
 	for _, x := range events {
 		n := e.looked[x.Source]
 		e.looked[x.Source] = n + 1
-		if n >= e.quota && n%share != 0 && x.Product != "dhcp" { // leases are rare, and nothing says as much
+		if n >= quota && n%share != 0 && x.Product != "dhcp" { // leases are rare, and nothing says as much
 			e.status.Passed++
 			continue
 		}
@@ -190,7 +190,6 @@ func (e *Estate) Save(ctx context.Context, all bool) {
 	now := e.now()
 	e.mu.Lock()
 	e.catchUp()
-	e.quota = max(least, whole/max(1, len(e.looked)))
 	clear(e.looked)
 	if now.Sub(e.all) >= allEvery || now.Before(e.all) {
 		all = true

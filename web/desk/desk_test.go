@@ -409,6 +409,9 @@ func TestEveryChangeIsInTheLog(t *testing.T) {
 	lead.Send("/api/v1/incidents/"+s.Incident+"/state", `{"version":999,"state":"triaged","reason":"too late"}`)
 	lead.Get("/api/v1/events?q=&from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z")
 	lead.Get("/api/v1/incidents/" + s.Incident + "/report")
+	lead.Send("/api/v1/assets/notes", `{"subject":"device/hospital/10.20.33.9","contact":"119","version":0}`)
+	lead.Send("/api/v1/assets/drawings/"+s.Drawing+"/state", `{"state":"accepted"}`)
+	lead.Do("POST", "/api/v1/assets/drawings?name=new", "application/octet-stream", strings.NewReader("name,address\npc1,10.0.0.1\n"))
 	boss.Send("/api/v1/cases/"+kase+"/notes", `{"text":"a remark"}`)
 	boss.Get("/api/v1/cases/" + kase + "/exhibits/1")
 	s.Client(t).Send("/api/v1/login", `{"realm":"city","user":"nobody","password":"guess"}`)
@@ -424,6 +427,9 @@ func TestEveryChangeIsInTheLog(t *testing.T) {
 		{asset.City, "chen.yj", "incident.triage", "incident/" + s.Incident, audit.Failed},
 		{asset.City, "chen.yj", "event.search", "events", audit.Done},
 		{asset.City, "chen.yj", "incident.read", "incident/" + s.Incident, audit.Done},
+		{asset.City, "chen.yj", "asset.note", "device/hospital/10.20.33.9", audit.Done},
+		{asset.City, "chen.yj", "asset.manage", "drawing/" + s.Drawing, audit.Done},
+		{asset.City, "chen.yj", "asset.manage", "drawing/new", audit.Done},
 		{asset.Police, "chang.kh", "case.create", "package/" + box[0], audit.Done},
 		{asset.Police, "huang.st", "case.edit", "case/" + kase, audit.Done},
 		{asset.Police, "huang.st", "case.evidence", "case/" + kase + "/exhibit/1", audit.Done},
@@ -483,6 +489,49 @@ func TestBarWidth(t *testing.T) {
 		to := day.AddDate(years, 0, 0)
 		if n := to.Sub(day) / desk.BarWidth(day, to, 50); n > 50 {
 			t.Errorf("%d years: %d bars", years, n)
+		}
+	}
+}
+
+// TestAgencyMachines: who administers an agency sees and changes the machines of
+// the own agency, and of no other; drawings of the whole network are not shown.
+func TestAgencyMachines(t *testing.T) {
+	s := webtest.New(t)
+	d, err := desk.New(s.Config.Desk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := func(agency string) desk.Who {
+		return desk.Who{Principal: identity.Principal{User: "x", Realm: asset.City, Role: identity.AgencyAdmin, Agencies: []string{agency}}, Via: "test"}
+	}
+	note := inventory.Note{Subject: "device/hospital/10.20.33.9", Contact: "119"}
+	for agency, machines := range map[string]bool{"hospital": true, "education": true, "water": false} {
+		p, err := d.ListAssets(t.Context(), who(agency), estate.Query{Limit: 1000})
+		if err != nil || machines != (len(p.Devices) > 0) {
+			t.Errorf("%s: %d machines, %v", agency, len(p.Devices), err)
+		}
+		for _, x := range p.Devices {
+			if x.Of != agency {
+				t.Errorf("%s sees %s of %q", agency, x.ID, x.Of)
+			}
+		}
+		diff, err := d.ListDifferences(t.Context(), who(agency), desk.DifferenceQuery{})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, x := range diff.Differences {
+			if x.Agency != agency {
+				t.Errorf("%s sees a difference of %q", agency, x.Agency)
+			}
+		}
+		if ds, err := d.ListDrawings(t.Context(), who(agency)); err != nil || len(ds) != 0 {
+			t.Errorf("%s: %d drawings, %v", agency, len(ds), err)
+		}
+		if _, err := d.Drawing(t.Context(), who(agency), s.Drawing); !fault.Is(err, fault.Forbidden) {
+			t.Errorf("%s opens a drawing: %v", agency, err)
+		}
+		if _, err := d.NoteAsset(t.Context(), who(agency), note); (err == nil) != (agency == "hospital") {
+			t.Errorf("%s writes a contact of the hospital: %v", agency, err)
 		}
 	}
 }
