@@ -291,7 +291,7 @@ func (a *analysis) visits(g []row) []*contact {
 		rs := byClass[class]
 		for i := 0; i < len(rs); {
 			j, last := i+1, rs[i].last
-			for j < len(rs) && rs[j].t-last <= int64(a.cfg.p.Contact) {
+			for j < len(rs) && rs[j].t-last <= int64(a.cfg.p.Contact) && !a.turns(rs[i:], j-i) {
 				last = max(last, rs[j].last)
 				j++
 			}

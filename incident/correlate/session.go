@@ -261,6 +261,36 @@ func (a *analysis) sitsAt(c *contact) bool {
 	return his
 }
 
+// turns reports that row n begins a session of the intruder's, while a logon well
+// before it was somebody else's: these are two visits.
+func (a *analysis) turns(rs []*row, n int) bool {
+	if len(a.held[int(rs[n].dst)]) == 0 {
+		return false
+	}
+	his := func(r *row) bool {
+		_, ok := a.guilty[seat{int(r.dst), r.c.Sess, r.t}]
+		return ok && r.k.Act == fact.Logon
+	}
+	begins := false
+	for _, r := range rs[n:] {
+		if r.t-rs[n].t > int64(5*time.Second) {
+			break
+		}
+		begins = begins || his(r)
+	}
+	if !begins {
+		return false
+	}
+	others := false
+	for _, r := range rs[:n] {
+		if his(r) {
+			return false
+		}
+		others = others || r.k.Act == fact.Logon && r.c.Sess != 0 && rs[n].t-r.t > sitting
+	}
+	return others
+}
+
 // deedOf is the deed that a session of c is tied to.
 func (a *analysis) deedOf(c *contact) (deed, bool) {
 	var best deed

@@ -52,7 +52,7 @@ func (e *estate) tunnel(at, end time.Time, user, outer, inner string) {
 // does every day: from his desk to the jump host, from there to two servers. What
 // he does in the last session leads back to the desk and to the tunnel, and over
 // the tunnel's new address to the evening before; the administrator's colleague,
-// who does the same, and his own working days are left alone.
+// who does the same at the same time, and his own working days are left alone.
 func TestSessionsLeadBack(t *testing.T) {
 	const days = 6
 	e := &estate{r: rand.New(rand.NewPCG(5, 1)), begin: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), days: days}
@@ -78,6 +78,9 @@ func TestSessionsLeadBack(t *testing.T) {
 		return e.desktop(at.Add(30*time.Minute), end, "adm.wu", jump, to), at
 	}
 	_, first := evening(days-2, other)
+	late := e.begin.Add((days-1)*24*time.Hour + 12*time.Hour) // the colleague is there, too, and leaves as the intruder comes
+	e.desktop(late.Add(5*time.Minute), late.Add(time.Hour), "adm.lin", colleague, jump)
+	e.desktop(late.Add(8*time.Minute), late.Add(25*time.Minute), "adm.lin", jump, srv)
 	session, last := evening(days-1, srv)
 	e.deed(last.Add(40*time.Minute), name(srv), "adm.wu", session)
 
@@ -109,6 +112,9 @@ func TestSessionsLeadBack(t *testing.T) {
 		}
 		if h.Kind == "rdp" && !slices.ContainsFunc(h.Reasons, func(r incident.Reason) bool { return r.Code == incident.SessionDeed }) {
 			t.Errorf("%s -> %s is not told by its session: %v", h.Src.Key(), h.Dst.Key(), h.Reasons)
+		}
+		if h.Dst.Key() == name(srv) && h.Time.Sub(last) < 29*time.Minute {
+			t.Errorf("the way to %s is told by the colleague's visit at %s", h.Dst.Key(), h.Time)
 		}
 		if h.Time.Before(first) {
 			t.Errorf("%s -> %s at %s: a working day is accused", h.Src.Key(), h.Dst.Key(), h.Time)
