@@ -99,6 +99,7 @@ func runBenchServe(ctx context.Context, s streams, o benchServeOptions) error {
 	if o.lines < 1000 || o.senders < 1 || o.senders > 256 || o.seconds < 1 {
 		return fault.New(fault.Invalid, "want at least 1000 lines, 1 to 256 senders and 1 second")
 	}
+	defer collectLess()()
 	dir, err := os.MkdirTemp(o.dir, "citywall-bench-")
 	if err != nil {
 		return err
@@ -154,6 +155,7 @@ func runBenchServe(ctx context.Context, s streams, o benchServeOptions) error {
 		return err
 	}
 	r.Seconds, r.CPU = time.Since(begun).Seconds(), (cpuTime() - before).Seconds()
+	pprof.StopCPUProfile() // of what is counted, and no more
 	r.HTTP, r.TCP, r.UDP, r.Generator, r.Incidents = sent.HTTP, sent.TCP, sent.UDP, sent.CPU, len(incidents)
 	r.UDPLost = a.DatagramsLost()
 	err = a.EachEvent(ctx, eventstore.Query{From: time.Unix(0, 0), To: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)}, func(e *event.Event) error {
