@@ -122,8 +122,10 @@ func (a *analysis) leftFrom(s attackpath.Session) []attackpath.Session {
 		}
 		out = append(out, x)
 	}
+	named := false
 	for _, x := range a.switchesOn[s.From] {
 		if x.Session != 0 && (x.Dst < 0 || x.Dst == s.Host) && attackpath.Same(x.Target, s.User) && abs(x.T-s.T) <= int64(time.Minute) {
+			named = true
 			if y, ok := a.seatOf(s.From, x.Session, x.T); ok {
 				add(y)
 			}
@@ -131,6 +133,9 @@ func (a *analysis) leftFrom(s attackpath.Session) []attackpath.Session {
 	}
 	if len(out) > 0 && one {
 		return out
+	}
+	if named && len(out) == 0 {
+		return nil // a session whose logon nobody recorded: none of those that we know
 	}
 	sitting := a.sittingAt(s.From, s.T)
 	for _, same := range []bool{true, false} {
