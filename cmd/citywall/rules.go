@@ -17,7 +17,7 @@ import (
 )
 
 func newRules(io streams) *cobra.Command {
-	return group("rules", "Check Sigma rules", newRulesCheck(io), newRulesCoverage(io))
+	return group("rules", "Check, test and explain Sigma rules", newRulesCheck(io), newRulesTest(io), newRulesExplain(io), newRulesCoverage(io))
 }
 
 func newRulesCheck(io streams) *cobra.Command {

@@ -106,10 +106,10 @@ func (m *Matcher) hit(out []detect.Finding, r *Rule, v *variant) []detect.Findin
 // maxRemembered bounds what a matcher keeps per name it has met.
 const maxRemembered = 4096
 
-// bucketOf names the kind of the event and returns its bucket.
-func (m *Matcher) bucketOf(ev *event.Event) *bucket {
+// keyOf names the kind of the event, as far as rules tell kinds apart, and its
+// channel.
+func (m *Matcher) keyOf(ev *event.Event) (k bucketKey, channel string) {
 	v := &m.e.vocab
-	var k bucketKey
 	if v.products[ev.Product] {
 		k.from.Product = ev.Product
 	}
@@ -119,7 +119,6 @@ func (m *Matcher) bucketOf(ev *event.Event) *bucket {
 	if v.services[ev.Service] {
 		k.from.Service = ev.Service
 	}
-	channel := ""
 	if ev.Product == "windows" {
 		if channel = ev.Fields.Str("Channel"); channel != "" {
 			folded, ok := m.folded[channel]
@@ -137,6 +136,12 @@ func (m *Matcher) bucketOf(ev *event.Event) *bucket {
 			}
 		}
 	}
+	return k, channel
+}
+
+// bucketOf returns the bucket of the event.
+func (m *Matcher) bucketOf(ev *event.Event) *bucket {
+	k, channel := m.keyOf(ev)
 	b, ok := m.buckets[k]
 	if !ok {
 		b = m.e.bucket(k)
