@@ -138,6 +138,13 @@ func TestJoined(t *testing.T) {
 	if top, _ := h.Known(); len(top.Hosts) != 2 || top.Hosts[0].Owner != "lin" || top.Hosts[1].Contact != "110" || top.Hosts[1].Name != "10.0.1.1" || top.Hosts[1].Agency != "A01" {
 		t.Errorf("known: %+v", top.Hosts)
 	}
+	whom := h.Whom(city, []netip.Addr{netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.1.77"), netip.MustParseAddr("10.9.9.9")})
+	if len(whom) != 3 || whom[0].Contact != "110" || whom[1].Contact != "0912" || whom[1].Segment != "servers" || whom[2].Contact != "1999" || whom[2].ContactOf != "segment" {
+		t.Errorf("whom to call: %+v", whom)
+	}
+	if w := h.Whom(identity.Scope{Realm: asset.City, Agencies: []string{"A09"}}, []netip.Addr{netip.MustParseAddr("10.0.0.5")}); len(w) != 0 {
+		t.Errorf("another agency's: %+v", w)
+	}
 	a09 := identity.Scope{Realm: asset.City, Agencies: []string{"A09"}}
 	if p, err := h.List(a09, Query{}); err != nil || p.All != 0 {
 		t.Errorf("%v: whoever sees A09 sees machines of A01: %+v", err, p)

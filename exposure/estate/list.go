@@ -257,6 +257,43 @@ func (e *Estate) Device(sc identity.Scope, id string) (Device, error) {
 	return Device{}, fault.New(fault.NotFound, "there is no device %q", id)
 }
 
+// Place is where an address is drawn and whom to call about it.
+type Place struct {
+	Addr      netip.Addr `json:"address"`
+	Name      string     `json:"name,omitempty"`    // as drawn
+	Segment   string     `json:"segment,omitempty"` // "": in no drawn one
+	Of        string     `json:"of,omitempty"`      // agency
+	Contact   string     `json:"contact,omitempty"`
+	ContactOf string     `json:"contact_of,omitempty"` // "device" or "segment"
+}
+
+// Whom says of addresses where they are drawn and whom to call, as far as sc
+// goes; one that sc does not reach, or that nothing is known of, is left out.
+func (e *Estate) Whom(sc identity.Scope, as []netip.Addr) []Place {
+	top, _ := e.Known()
+	x := join(top, nil)
+	out := []Place{}
+	for _, a := range as {
+		p := Place{Addr: a}
+		if h := x.addr[a]; h != nil {
+			p.Name, p.Of, p.Contact = h.Name, h.Agency, h.Contact
+		}
+		if p.Contact != "" {
+			p.ContactOf = "device"
+		}
+		if s, ok := top.SegmentOf(a); ok {
+			p.Segment, p.Of = s.Name, cmp.Or(p.Of, s.Agency)
+			if p.Contact == "" && s.Contact != "" {
+				p.Contact, p.ContactOf = s.Contact, "segment"
+			}
+		}
+		if p.Name+p.Segment != "" && mayRead(sc, p.Of) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // Segment is a drawn network and how many machines were seen in it.
 type Segment struct {
 	asset.Segment

@@ -147,6 +147,7 @@ func (s *Server) routes() []route {
 		{"GET", "/assets", !open, s.assets},
 		{"GET", "/assets/export", !open, s.assetExport},
 		{"GET", "/assets/devices/{id}", !open, s.asset},
+		{"GET", "/assets/whom", !open, s.whom},
 		{"GET", "/assets/segments", !open, s.segments},
 		{"POST", "/assets/notes", !open, s.noteAsset},
 		{"GET", "/assets/differences", !open, s.differences},

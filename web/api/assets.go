@@ -6,6 +6,7 @@ package api
 import (
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"citywall/exposure/estate"
 	"citywall/exposure/inventory"
 	"citywall/exposure/inventory/drawing"
+	"citywall/internal/fault"
 	"citywall/internal/text"
 	"citywall/web/desk"
 )
@@ -117,6 +119,22 @@ func (s *Server) asset(w http.ResponseWriter, r *http.Request, who desk.Who) err
 		return err
 	}
 	return put(w, d)
+}
+
+func (s *Server) whom(w http.ResponseWriter, r *http.Request, who desk.Who) error {
+	var as []netip.Addr
+	for _, x := range list(r, "address") {
+		a, err := netip.ParseAddr(x)
+		if err != nil {
+			return fault.New(fault.Invalid, "address=%q: want addresses, separated by commas", x)
+		}
+		as = append(as, a.Unmap())
+	}
+	v, err := s.Desk.Whom(r.Context(), who, as)
+	if err != nil {
+		return err
+	}
+	return put(w, itemsOf(v))
 }
 
 func (s *Server) segments(w http.ResponseWriter, r *http.Request, who desk.Who) error {

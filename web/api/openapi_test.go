@@ -410,6 +410,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	do(call{op: "GET /assets/devices/{id}", who: "lin.zh", path: "/assets/devices/" + found.Items[0].ID})
 	do(call{op: "GET /assets/devices/{id}", who: "lin.zh", path: "/assets/devices/nothing", status: 404})
 	do(call{op: "GET /assets/segments", who: "lin.zh"})
+	do(call{op: "GET /assets/whom", who: "lin.zh", path: "/assets/whom?address=10.20.33.5,10.20.32.101"})
+	do(call{op: "GET /assets/whom", who: "lin.zh", path: "/assets/whom?address=dc01", status: 400})
 	do(call{op: "POST /assets/notes", who: "lin.zh", body: `{"subject":"` + found.Items[0].Note.Subject + `","contact":"119","version":0}`})
 	do(call{op: "POST /assets/notes", who: "lin.zh", body: `{"subject":"` + found.Items[0].Note.Subject + `","contact":"110","version":0}`, status: 409})
 	do(call{op: "GET /assets/differences", who: "lin.zh", path: "/assets/differences?lang=zh-TW&limit=3"})

@@ -6,6 +6,7 @@ package console
 import (
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"citywall/exposure/inventory"
 	"citywall/exposure/inventory/drawing"
 	"citywall/identity"
+	"citywall/incident"
 	"citywall/internal/fault"
 	"citywall/internal/text"
 	"citywall/web/api"
@@ -285,4 +287,62 @@ func (s *Server) decideDrawing(w http.ResponseWriter, r *http.Request, c door.Ca
 		return err
 	}
 	return back(w, r, "/assets/drawings/"+r.PathValue("id"), "drawing_"+string(to))
+}
+
+// whomRow is whom to call, and about which machines that are to be cut off.
+type whomRow struct {
+	Segment, Contact, ContactOf string
+	Hosts                       []string
+}
+
+// whom says whom to call about machines that are to be cut off, those without
+// anybody last. Without an inventory, or the right to read it, nobody is named.
+func (s *Server) whom(r *http.Request, c door.Caller, cut ...[]incident.HostState) ([]whomRow, error) {
+	if !s.Desk.Allowed(c.Who, identity.AssetRead) {
+		return nil, nil
+	}
+	var as []netip.Addr
+	of := map[netip.Addr]string{}
+	for _, h := range slices.Concat(cut...) {
+		for _, a := range h.Addresses {
+			as, of[a] = append(as, a), h.Host
+		}
+	}
+	places, err := s.Desk.Whom(r.Context(), c.Who, as)
+	if fault.Is(err, fault.Unavailable) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []whomRow
+	for _, p := range places {
+		i := slices.IndexFunc(out, func(x whomRow) bool { return x.Segment == p.Segment && x.Contact == p.Contact })
+		if i < 0 {
+			i = len(out)
+			out = append(out, whomRow{Segment: p.Segment, Contact: p.Contact, ContactOf: p.ContactOf})
+		}
+		if h := of[p.Addr]; !slices.Contains(out[i].Hosts, h) {
+			out[i].Hosts = append(out[i].Hosts, h)
+		}
+	}
+	var unknown whomRow
+	for _, h := range slices.Concat(cut...) {
+		if !slices.ContainsFunc(out, func(x whomRow) bool { return slices.Contains(x.Hosts, h.Host) }) {
+			unknown.Hosts = append(unknown.Hosts, h.Host)
+		}
+	}
+	if len(unknown.Hosts) > 0 {
+		out = append(out, unknown)
+	}
+	slices.SortStableFunc(out, func(a, b whomRow) int {
+		switch {
+		case (a.Contact == "") == (b.Contact == ""):
+			return len(b.Hosts) - len(a.Hosts)
+		case a.Contact == "":
+			return 1
+		}
+		return -1
+	})
+	return out, nil
 }

@@ -623,3 +623,18 @@ func TestDrawingUpload(t *testing.T) {
 		t.Errorf("an analyst hands in a drawing: %d", a.Status)
 	}
 }
+
+// TestWhom: an incident's page says whom to call about machines that are to be
+// cut off, and names those of which nobody is known.
+func TestWhom(t *testing.T) {
+	s := webtest.New(t)
+	page := s.As(t, "lin.zh").Get("/incidents/" + s.Incident).Body
+	_, after, ok := strings.Cut(page, `id="whom"`)
+	section, _, _ := strings.Cut(after, "</section>")
+	if !ok || !strings.Contains(section, "02-0000-0000") || !strings.Contains(section, "opd-pc01") {
+		t.Errorf("nobody is named: %.600s", section)
+	}
+	if !strings.Contains(section, "bk01") {
+		t.Error("bk01, which is on no drawing, is left out")
+	}
+}

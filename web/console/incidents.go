@@ -193,6 +193,7 @@ type incidentData struct {
 	Merge   []incidentdb.Row // that it may be merged into
 	May     map[string]bool
 	Version int64
+	Whom    []whomRow // whom to call about machines that are to be cut off
 }
 
 func (s *Server) incident(w http.ResponseWriter, r *http.Request, c door.Caller) error {
@@ -212,6 +213,9 @@ func (s *Server) incident(w http.ResponseWriter, r *http.Request, c door.Caller)
 	}
 	d := incidentData{story: st, Rec: rec, Next: nextKey(rec.State), May: map[string]bool{}, Version: rec.Version}
 	if d.History, err = s.Desk.IncidentHistory(ctx, c.Who, rec.ID); err != nil {
+		return err
+	}
+	if d.Whom, err = s.whom(r, c, st.CutNow, st.CutTwo); err != nil {
 		return err
 	}
 	for _, a := range []identity.Action{identity.IncidentNote, identity.IncidentTriage, identity.IncidentClose, identity.IncidentMerge, identity.IncidentHandover, identity.EventSearch} {

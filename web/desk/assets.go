@@ -5,6 +5,7 @@ package desk
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,18 @@ func (d *Desk) Asset(_ context.Context, who Who, id string) (estate.Device, erro
 		return estate.Device{}, err
 	}
 	return e.Device(who.Scope(), id)
+}
+
+// maxWhom bounds the addresses of one question.
+const maxWhom = 1000
+
+// Whom says of addresses where they are drawn and whom to call.
+func (d *Desk) Whom(_ context.Context, who Who, as []netip.Addr) ([]estate.Place, error) {
+	e, err := d.assets(who, identity.AssetRead)
+	if err != nil {
+		return nil, err
+	}
+	return e.Whom(who.Scope(), as[:min(len(as), maxWhom)]), nil
 }
 
 // ListSegments returns what is drawn of networks.

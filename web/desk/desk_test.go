@@ -144,6 +144,7 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 		return err
 	},
 	"Asset": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Asset(ctx, w, "x"); return err },
+	"Whom":  func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Whom(ctx, w, nil); return err },
 	"ListSegments": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
 		_, err := d.ListSegments(ctx, w)
 		return err
