@@ -238,7 +238,7 @@ func (a *App) openRealm(ctx context.Context, name asset.Realm) (realm, error) {
 	if r.keys, err = keys.Open(a.data.path("keys"), string(name)); err != nil {
 		return r, err
 	}
-	if r.audit, err = audit.Open(a.data.path("audit", string(name)), name, r.keys.Sign); err != nil {
+	if r.audit, err = audit.OpenAt(a.data.path("audit", string(name)), name, r.keys.Sign, a.now); err != nil {
 		return r, fmt.Errorf("open the audit log of %s: %w", name, err)
 	}
 	a.undo("audit log of "+string(name), r.audit.Close)

@@ -39,7 +39,7 @@ func clock() func() time.Time {
 
 func begin(t *testing.T, dir string) *Log {
 	t.Helper()
-	l, err := open(dir, asset.Police, key, clock())
+	l, err := OpenAt(dir, asset.Police, key, clock())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,7 +178,7 @@ func TestTorn(t *testing.T) {
 
 	reopened := func(name, dir string, entries int, torn string) {
 		t.Helper()
-		l, err := open(dir, asset.Police, key, clock())
+		l, err := OpenAt(dir, asset.Police, key, clock())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -90,6 +90,31 @@ func TestPlanAfterAStop(t *testing.T) {
 
 // TestNobodyOnDuty: the turn goes on at once, and the alarm says that nobody
 // was reached.
+// TestClockSetBack: whoever waits for a step does not wait an hour longer, and
+// nobody is called twice for it.
+func TestClockSetBack(t *testing.T) {
+	p, r := DefaultPolicy(), people()
+	a, first := Plan(p, r, alarm(detect.Critical, local("20:00")), local("20:00"))
+	if len(first) == 0 || a.Planned == len(p.Rules[0].Steps) {
+		t.Fatalf("%+v %+v", a, first)
+	}
+	if _, calls := Plan(p, r, a, local("19:59")); len(calls) != 0 {
+		t.Errorf("a correction of a minute calls %v", who(calls))
+	}
+	a, calls := Plan(p, r, a, local("19:00"))
+	if len(calls) == 0 || a.Planned <= first[len(first)-1].Step+1 {
+		t.Errorf("an hour back: %+v %v", a, who(calls))
+	}
+	for _, c := range calls {
+		if !c.Next.Equal(local("19:00")) || c.Step == first[0].Step {
+			t.Errorf("an hour back: %+v", c)
+		}
+	}
+	if _, calls := Plan(p, r, a, local("19:01")); len(calls) != 0 {
+		t.Errorf("called again: %v", who(calls))
+	}
+}
+
 func TestNobodyOnDuty(t *testing.T) {
 	r := people()
 	r.Shifts = nil

@@ -114,11 +114,19 @@ func (r Roster) resolve(to []string, t time.Time) []target {
 	return out
 }
 
+// setBack is how far a clock may be corrected backwards before it counts as set
+// back.
+const setBack = 2 * time.Minute
+
 // Plan returns the calls of the steps that fell due since a was last planned,
 // and a with those steps counted. Each step is planned once a round: who was
 // called for it stays so when the roster changes. A step that finds nobody to
 // call hands its turn to the next at once; the last one waits until there is
 // somebody (Unreached says so).
+//
+// When the clock was set back behind the moment the alarm was raised, nobody
+// knows how long it has waited: what is not due yet is due at once, because a
+// call too many is better than one that comes as late as the clock was set back.
 //
 // Those on duty when the step fell due are called, so a tick that comes late
 // calls nobody else; after a stop of more than an hour it is those on duty now.
@@ -132,11 +140,11 @@ func Plan(p Policy, r Roster, a Alarm, now time.Time) (Alarm, []Call) {
 		return a, nil // Validate refuses it
 	}
 	var out []Call
-	early := a.Planned > 0 && a.Reached == 0
+	early, back := a.Planned > 0 && a.Reached == 0, a.Raised.Sub(now) > setBack
 	for i := a.Planned; i < len(rule.Steps); i++ {
 		s := rule.Steps[i]
 		due := q.after(a.Raised.Add(s.After))
-		if early && due.After(now) {
+		if (early || back) && due.After(now) {
 			due = q.after(now)
 		}
 		if due.After(now) {
@@ -210,11 +218,15 @@ func sameWords(a, b Alarm) bool {
 // time, at most 15 minutes. There is no last attempt.
 func retry(n int) time.Duration {
 	d := 30 * time.Second
-	for ; n > 1 && d < 15*time.Minute; n-- {
+	for ; n > 1 && d < LongestRetry; n-- {
 		d *= 2
 	}
-	return min(d, 15*time.Minute)
+	return min(d, LongestRetry)
 }
+
+// LongestRetry is the longest wait for another attempt: a call that seems to
+// wait longer was planned before the clock was set back.
+const LongestRetry = 15 * time.Minute
 
 // Failed returns c after an attempt that failed.
 func (c Call) Failed(now time.Time, reason string, permanent bool) Call {

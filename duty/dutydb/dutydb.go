@@ -285,7 +285,7 @@ func (s *Store) Take(ctx context.Context, n int, again bool) ([]duty.Call, error
 			}
 		}
 		var rows []callRow
-		if err := tx.NewSelect().Model(&rows).Where("state = ? AND next_us <= ?", string(duty.Waiting), us(now)).Order("next_us", "id").Limit(int64(n)).Scan(ctx); err != nil {
+		if err := tx.NewSelect().Model(&rows).Where("state = ? AND (next_us <= ? OR next_us > ?)", string(duty.Waiting), us(now), us(now.Add(duty.LongestRetry))).Order("next_us", "id").Limit(int64(n)).Scan(ctx); err != nil {
 			return err
 		}
 		for _, r := range rows {
