@@ -216,6 +216,35 @@ func TestMailServerDown(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: calls that wait for another attempt do not wait an hour
+// longer because the clock was set back.
+func TestClockSetBack(t *testing.T) {
+	m := &mailbox{}
+	addr, stop := m.serve(t, "")
+	stop()
+	h := build(t, dbtest.Where(t), addr, nil)
+	h.roster(t)
+	h.causes = []duty.Cause{attack}
+	for range 12 {
+		h.tick(t)
+		h.clock = h.clock.Add(5 * time.Minute)
+	}
+	_, stop = m.serve(t, addr)
+	defer stop()
+	h.clock = h.clock.Add(-time.Hour - 5*time.Minute) // before the alarm was raised
+	h.tick(t)
+	if got := len(m.texts()); got == 0 {
+		t.Error("an hour back: nothing was sent")
+	}
+	for range 12 {
+		h.clock = h.clock.Add(5 * time.Minute)
+		h.tick(t)
+	}
+	if got := len(m.texts()); got != 4 {
+		t.Errorf("%d mails arrived, want 4", got)
+	}
+}
+
 // TestAcknowledge: what was not sent yet is dropped, no step follows, and
 // nobody acknowledges twice.
 func TestAcknowledge(t *testing.T) {
