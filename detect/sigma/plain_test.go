@@ -769,7 +769,7 @@ func TestPlainDecisions(t *testing.T) {
 
 // TestPlainCorpus holds all of SigmaHQ against the records of the regression
 // cases and of recorded attacks, with the engine and with the plain evaluator.
-// For time's sake the latter takes every so many-th record of the attacks; the
+// For time's sake the latter takes one in so many records of both; the
 // environment variable CITYWALL_PLAIN_ALL takes them all.
 func TestPlainCorpus(t *testing.T) {
 	if testing.Short() {
@@ -810,12 +810,14 @@ func TestPlainCorpus(t *testing.T) {
 			t.Errorf("%s %s:\n%s", ev.Fields.Str("Channel"), ev.Fields.Str("EventID"), d)
 		}
 	}
-	for _, ev := range regressionEvents(t) {
-		check(ev)
-	}
-	every := 200
+	every, cases := 500, 3
 	if os.Getenv("CITYWALL_PLAIN_ALL") != "" {
-		every = 1
+		every, cases = 1, 1
+	}
+	for i, ev := range regressionEvents(t) {
+		if i%cases == 0 {
+			check(ev)
+		}
 	}
 	a, err := zip.OpenReader(shared.Path(t, "evtx/attack/evtx-to-mitre-attack.zip"))
 	if err != nil {
@@ -838,7 +840,7 @@ func TestPlainCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d records, %d rules, %d hits", n, len(rules), hits)
-	if hits < 130 {
+	if hits < n {
 		t.Errorf("%d hits in %d records: the comparison says little", hits, n)
 	}
 }

@@ -53,6 +53,8 @@ type Keeper struct {
 	stMu    sync.Mutex
 	trouble error
 
+	ticking sync.Mutex
+
 	recMu  sync.Mutex
 	told   int // mishaps of the store that are recorded
 	others int // and of other parts
@@ -95,8 +97,10 @@ func (k *Keeper) Run(ctx context.Context) error {
 }
 
 // Tick does once what is due. What fails is logged, shown, and tried again at
-// the next tick.
+// the next tick. One at a time does it.
 func (k *Keeper) Tick(ctx context.Context) {
+	k.ticking.Lock()
+	defer k.ticking.Unlock()
 	err := errors.Join(k.clock(ctx), k.Record(ctx), k.seal(ctx), k.retain(ctx), k.check(ctx))
 	if ctx.Err() != nil {
 		return
