@@ -197,10 +197,11 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	bar := newProgress(st.err)
 	opt := file.Options{Realm: asset.Police, Carve: o.carve, Stdin: st.in, Zone: o.form.Zone, Progress: bar.at}
+	var stats []file.Stat
 	res, err := hunt.Hunt(ctx, hunt.Options{
 		Engine: engine, Filter: o.filter, All: o.form.Profile == "all-field-info",
-		Read: func(ctx context.Context, emit format.Emit) ([]incident.SourceStat, error) {
-			stats, err := file.Read(ctx, paths, opt, emit)
+		Read: func(ctx context.Context, emit format.Emit) (_ []incident.SourceStat, err error) {
+			stats, err = file.Read(ctx, paths, opt, emit)
 			return sourceStats(stats), err
 		},
 	})
@@ -228,12 +229,5 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 			return err
 		}
 	}
-	for _, s := range res.Sources {
-		if s.Damaged > 0 || s.Format == "" {
-			for _, n := range append(s.Notes, fmt.Sprintf("%d records damaged", s.Damaged))[:1] {
-				fmt.Fprintf(st.err, "citywall: %s: %s\n", oneLine(s.File), oneLine(n))
-			}
-		}
-	}
-	return unread(incident.Result{Sources: res.Sources})
+	return tellUnread(st, stats)
 }

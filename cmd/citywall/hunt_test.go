@@ -21,17 +21,7 @@ import (
 // at least as often as is stated there.
 func TestHuntRegression(t *testing.T) {
 	logs, packed := shared.Path(t, "sigma-regression/regression-shared.zip"), shared.Path(t, "sigma/sigmahq-rules.zip")
-	f, err := os.Open(shared.Path(t, "sigma-regression/cases.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	tsv := csv.NewReader(f)
-	tsv.Comma, tsv.LazyQuotes = '\t', true
-	cases, err := tsv.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cases := table(t, "sigma-regression/cases.tsv")
 	hunt := func(args ...string) string {
 		t.Helper()
 		var out, errs bytes.Buffer
@@ -89,4 +79,21 @@ func TestHuntRegression(t *testing.T) {
 	if some := hunt("--min-level", "high", "--rule", cases[1][1]); strings.Count(some, "\n") >= strings.Count(all, "\n") || strings.Contains(some, `"level":"medium"`) {
 		t.Error("filters filter nothing")
 	}
+}
+
+// table reads a shared table of an oracle, with its heading.
+func table(t *testing.T, name string) [][]string {
+	t.Helper()
+	f, err := os.Open(shared.Path(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.LazyQuotes = '\t', true
+	rows, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }

@@ -26,6 +26,7 @@ import (
 	"citywall/ingest/file"
 	"citywall/ingest/format"
 	"citywall/internal/fault"
+	"citywall/internal/text"
 	"citywall/pipeline/batch"
 	"citywall/pipeline/logs"
 )
@@ -72,26 +73,16 @@ func tellUnread(st streams, stats []file.Stat) error {
 			name += "!" + s.Inner
 		}
 		if s.Problem != "" {
-			fmt.Fprintf(st.err, "citywall: %s: %s\n", printable(name), printable(s.Problem))
+			fmt.Fprintf(st.err, "citywall: %s: %s\n", text.Printable(name), text.Printable(s.Problem))
 		}
 		if s.Damaged > 0 {
-			fmt.Fprintf(st.err, "citywall: %s: %d records are damaged\n", printable(name), s.Damaged)
+			fmt.Fprintf(st.err, "citywall: %s: %d records are damaged\n", text.Printable(name), s.Damaged)
 			for _, n := range s.Notes {
-				fmt.Fprintf(st.err, "  %s\n", printable(n))
+				fmt.Fprintf(st.err, "  %s\n", text.Printable(n))
 			}
 		}
 	}
 	return unread(incident.Result{Sources: sourceStats(stats)})
-}
-
-// printable keeps what stands in evidence from steering a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '·'
-		}
-		return r
-	}, s)
 }
 
 func tableFlag(c *cobra.Command) *string {

@@ -5,9 +5,7 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,17 +16,7 @@ import (
 // TestDecodeCount counts the records of 281 real files through the command. The
 // oracle is files.tsv: live records and chunks, counted by another program.
 func TestDecodeCount(t *testing.T) {
-	f, err := os.Open(shared.Path(t, "evtx/attack/files.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	r.Comma, r.LazyQuotes = '\t', true
-	rows, err := r.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := table(t, "evtx/attack/files.tsv")
 	col := map[string]int{}
 	for i, n := range rows[0] {
 		col[n] = i

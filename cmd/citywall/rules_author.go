@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +20,7 @@ import (
 	"citywall/event"
 	"citywall/ingest/file"
 	"citywall/internal/fault"
+	"citywall/internal/text"
 	"citywall/rules"
 )
 
@@ -57,7 +57,7 @@ Exit codes: 0 all pass, 1 failed, 2 wrong usage, 3 some rules fail.`,
 				}
 				bad++
 				for _, p := range r.Problems {
-					fmt.Fprintf(st.out, "FAIL  %s: %s\n", r.Rule, printable(p))
+					fmt.Fprintf(st.out, "FAIL  %s: %s\n", r.Rule, text.Printable(p))
 				}
 			}
 			fmt.Fprintf(st.out, "%d rules, %d pass, %d fail\n", len(rs), len(rs)-bad, bad)
@@ -131,20 +131,14 @@ Exit codes: 0 the rule matches, 1 failed, 2 wrong usage, 3 it does not match.`,
 
 // oneRule finds a rule by its file or by its id.
 func oneRule(name string, paths []string) (*sigma.Rule, *sigma.Engine, func(), error) {
-	done := func() {}
-	var sets []sigma.Set
-	isFile := false
-	if fi, err := os.Stat(name); err == nil && fi.Mode().IsRegular() {
-		isFile = true
-		dir, base := filepath.Split(name)
-		if dir == "" {
-			dir = "."
-		}
-		sets = []sigma.Set{{Name: name, FS: only{os.DirFS(dir), base}}}
-	} else {
-		if sets, done, err = ruleSets(paths, len(paths) == 0); err != nil {
-			return nil, nil, nil, err
-		}
+	fi, err := os.Stat(name)
+	isFile := err == nil && fi.Mode().IsRegular()
+	if isFile {
+		paths = []string{name}
+	}
+	sets, done, err := ruleSets(paths, len(paths) == 0)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	engine, rep, err := sigma.Load(sets, sigma.Options{})
 	if err != nil {
@@ -163,23 +157,6 @@ func oneRule(name string, paths []string) (*sigma.Rule, *sigma.Engine, func(), e
 		}
 	}
 	return nil, nil, nil, fault.New(fault.NotFound, "no rule %s: give a rule's file, or an id among --rules", name)
-}
-
-// only is one file of a folder.
-type only struct {
-	fs.FS
-	name string
-}
-
-func (o only) ReadDir(name string) ([]fs.DirEntry, error) {
-	all, err := fs.ReadDir(o.FS, name)
-	var out []fs.DirEntry
-	for _, d := range all {
-		if d.Name() == o.name {
-			out = append(out, d)
-		}
-	}
-	return out, err
 }
 
 var errFound = errors.New("found")

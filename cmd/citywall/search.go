@@ -18,6 +18,7 @@ import (
 	"citywall/asset"
 	"citywall/event"
 	"citywall/internal/fault"
+	"citywall/internal/text"
 )
 
 type searchOptions struct {
@@ -127,18 +128,12 @@ func printEvents(w io.Writer, r io.Reader) error {
 	return b.Flush()
 }
 
-// oneLine keeps a value on its line and out of the terminal's controls.
+// oneLine keeps a value on its line, in bounds, and out of the terminal's
+// controls.
 func oneLine(s string) string {
 	const most = 100
-	out := make([]rune, 0, most)
-	for _, r := range s {
-		if len(out) == most {
-			return string(out) + "…"
-		}
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			r = '·'
-		}
-		out = append(out, r)
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
 	}
-	return string(out)
+	return text.Printable(s)
 }

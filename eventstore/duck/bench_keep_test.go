@@ -20,6 +20,7 @@ import (
 
 	"citywall/event"
 	"citywall/eventstore"
+	"citywall/eventstore/storetest"
 )
 
 // BenchmarkSeal seals a day of a million events as they arrive: what it costs,
@@ -33,9 +34,9 @@ func BenchmarkSeal(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		tr := newTraffic(1, noon.Truncate(24*time.Hour), 85*time.Millisecond)
+		tr := storetest.NewTraffic(1, noon.Truncate(24*time.Hour), 85*time.Millisecond)
 		for i := range n / 20_000 {
-			if err := s.Append(b.Context(), tr.batch(fmt.Sprint(i), 20_000)); err != nil {
+			if err := s.Append(b.Context(), tr.Batch(fmt.Sprint(i), 20_000)); err != nil {
 				b.Fatal(err)
 			}
 		}

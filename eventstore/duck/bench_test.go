@@ -16,6 +16,7 @@ import (
 
 	"citywall/event"
 	"citywall/eventstore"
+	"citywall/eventstore/storetest"
 )
 
 // cpu is the processor time of this process so far.
@@ -44,13 +45,13 @@ func BenchmarkAppend(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			tr := newTraffic(1, time.Date(2026, 10, 20, 1, 0, 0, 0, time.UTC), 160*time.Microsecond)
+			tr := storetest.NewTraffic(1, time.Date(2026, 10, 20, 1, 0, 0, 0, time.UTC), 160*time.Microsecond)
 			var used time.Duration
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
-				batch := tr.batch(fmt.Sprint("m", n), size)
+				batch := tr.Batch(fmt.Sprint("m", n), size)
 				c := cpu(b)
 				b.StartTimer()
 				if err := s.Append(b.Context(), batch); err != nil {
@@ -77,14 +78,14 @@ func BenchmarkFloor(b *testing.B) {
 	}
 	defer f.Close()
 	w := bufio.NewWriterSize(f, 1<<20)
-	tr := newTraffic(1, time.Date(2026, 10, 20, 1, 0, 0, 0, time.UTC), 160*time.Microsecond)
+	tr := storetest.NewTraffic(1, time.Date(2026, 10, 20, 1, 0, 0, 0, time.UTC), 160*time.Microsecond)
 	var used time.Duration
 	var line []byte
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		batch := tr.batch("", size)
+		batch := tr.Batch("", size)
 		c := cpu(b)
 		b.StartTimer()
 		for _, e := range batch.Events {
@@ -111,7 +112,7 @@ func BenchmarkFloor(b *testing.B) {
 // its events are found to be known. The store holds a million events of a day.
 func BenchmarkAgain(b *testing.B) {
 	s, tr := million(b)
-	batch := tr.batch("first", 5_000)
+	batch := tr.Batch("first", 5_000)
 	if err := s.Append(b.Context(), batch); err != nil {
 		b.Fatal(err)
 	}
@@ -130,16 +131,16 @@ func BenchmarkAgain(b *testing.B) {
 }
 
 // million opens a store of a million events of one day, in order of arrival.
-func million(b *testing.B) (*Store, *traffic) {
+func million(b *testing.B) (*Store, *storetest.Traffic) {
 	b.Helper()
 	s, err := Open(b.Context(), Options{Dir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { s.Close() })
-	tr := newTraffic(1, noon.Truncate(24*time.Hour), 85*time.Millisecond)
+	tr := storetest.NewTraffic(1, noon.Truncate(24*time.Hour), 85*time.Millisecond)
 	for i := range 50 {
-		if err := s.Append(b.Context(), tr.batch(fmt.Sprint(i), 20_000)); err != nil {
+		if err := s.Append(b.Context(), tr.Batch(fmt.Sprint(i), 20_000)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"citywall/event"
 	"citywall/eventstore"
+	"citywall/eventstore/storetest"
 	"citywall/internal/fault"
 	"citywall/internal/mishap"
 )
@@ -81,9 +82,9 @@ func TestTorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := newTraffic(1, noon.Truncate(24*time.Hour), 10*time.Second)
+	tr := storetest.NewTraffic(1, noon.Truncate(24*time.Hour), 10*time.Second)
 	for i := range batches {
-		put(t, s, fmt.Sprint(i), tr.batch("", size).Events)
+		put(t, s, fmt.Sprint(i), tr.Batch("", size).Events)
 		if i == batches/2-1 {
 			if _, err := s.w.ExecContext(t.Context(), "CHECKPOINT"); err != nil {
 				t.Fatal(err)
@@ -185,9 +186,9 @@ func TestTorn(t *testing.T) {
 				t.Errorf("damaged at %d: %d events are there and %d are said to be lost, of %d; %+v", at, n, said, batches*size, s.Mishaps())
 			}
 			// What was lost may be sent again.
-			tr := newTraffic(1, noon.Truncate(24*time.Hour), 10*time.Second)
+			tr := storetest.NewTraffic(1, noon.Truncate(24*time.Hour), 10*time.Second)
 			for i := range batches {
-				put(t, s, fmt.Sprint("again ", i), tr.batch("", size).Events)
+				put(t, s, fmt.Sprint("again ", i), tr.Batch("", size).Events)
 			}
 			if n := count(t, s, nil); n != batches*size+1 {
 				t.Errorf("%d events after sending again, want %d", n, batches*size+1)
@@ -268,7 +269,7 @@ func TestRebuild(t *testing.T) {
 	put(t, s, "far", numbered(0, 3, 24*time.Hour))
 	seal(t, s, farFuture)
 	before := answers(t, s)
-	put(t, s, "hot", newTraffic(9, noon.AddDate(0, 0, 5), time.Second).batch("", 70).Events)
+	put(t, s, "hot", storetest.NewTraffic(9, noon.AddDate(0, 0, 5), time.Second).Batch("", 70).Events)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

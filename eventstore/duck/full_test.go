@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"citywall/eventstore"
+	"citywall/eventstore/storetest"
 	"citywall/internal/fault"
 )
 
@@ -53,11 +54,11 @@ func diskFull(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	s := openWith(t, Options{Dir: filepath.Join(dir, "events")})
-	tr := newTraffic(1, noon.Truncate(24*time.Hour), time.Second)
+	tr := storetest.NewTraffic(1, noon.Truncate(24*time.Hour), time.Second)
 	acked, refused := int64(0), 0
 	var pending []eventstore.Batch
 	for i := 0; refused < 5; i++ {
-		b := tr.batch(fmt.Sprint(i), 500)
+		b := tr.Batch(fmt.Sprint(i), 500)
 		switch err := s.Append(t.Context(), b); {
 		case err == nil:
 			acked += 500

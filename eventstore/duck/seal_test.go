@@ -24,6 +24,7 @@ import (
 	"citywall/asset"
 	"citywall/event"
 	"citywall/eventstore"
+	"citywall/eventstore/storetest"
 	"citywall/identity"
 	"citywall/internal/fault"
 	"citywall/internal/mishap"
@@ -91,8 +92,8 @@ func ids(es []*event.Event) (out []string) {
 func days(t *testing.T, s *Store, n, perDay int) {
 	t.Helper()
 	for d := range n {
-		tr := newTraffic(uint64(d), noon.Truncate(24*time.Hour).AddDate(0, 0, d).Add(time.Minute), 23*time.Hour/time.Duration(perDay))
-		put(t, s, fmt.Sprint("day ", d), tr.batch("", perDay).Events)
+		tr := storetest.NewTraffic(uint64(d), noon.Truncate(24*time.Hour).AddDate(0, 0, d).Add(time.Minute), 23*time.Hour/time.Duration(perDay))
+		put(t, s, fmt.Sprint("day ", d), tr.Batch("", perDay).Events)
 	}
 }
 
@@ -155,8 +156,8 @@ func TestSealKeepsAnswers(t *testing.T) {
 	}
 
 	// Everything comes again, and nothing is stored twice. Then two late ones.
-	tr := newTraffic(0, noon.Truncate(24*time.Hour).Add(time.Minute), 23*time.Hour/400)
-	put(t, s, "again", tr.batch("", 400).Events)
+	tr := storetest.NewTraffic(0, noon.Truncate(24*time.Hour).Add(time.Minute), 23*time.Hour/400)
+	put(t, s, "again", tr.Batch("", 400).Events)
 	same("the first day came again")
 	late := numbered(0, 2, time.Second)
 	put(t, s, "late", late)
@@ -439,8 +440,8 @@ func TestSealGivesRoomBack(t *testing.T) {
 	s := openWith(t, Options{Dir: dir})
 	var sizes []int64
 	for d := range 4 {
-		tr := newTraffic(uint64(d), noon.Truncate(24*time.Hour).AddDate(0, 0, d), 2*time.Second)
-		put(t, s, fmt.Sprint(d), tr.batch("", 20_000).Events)
+		tr := storetest.NewTraffic(uint64(d), noon.Truncate(24*time.Hour).AddDate(0, 0, d), 2*time.Second)
+		put(t, s, fmt.Sprint(d), tr.Batch("", 20_000).Events)
 		seal(t, s, farFuture)
 		n, err := hotSize(dir)
 		if err != nil {

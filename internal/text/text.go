@@ -117,3 +117,14 @@ func Keys(l Lang) []string {
 	sort.Strings(out)
 	return out
 }
+
+// Printable keeps what stands in evidence from steering a terminal: control
+// characters, line ends among them, become a dot.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '·'
+		}
+		return r
+	}, s)
+}

@@ -41,12 +41,6 @@ func (r *Result) html(w io.Writer, f Form) error {
 	if err != nil {
 		return err
 	}
-	var order []detect.Level
-	for l := detect.Critical; ; l-- {
-		if order = append(order, l); l == 0 {
-			break
-		}
-	}
 	data := struct {
 		*Summary
 		Lang   text.Lang
@@ -54,7 +48,7 @@ func (r *Result) html(w io.Writer, f Form) error {
 		Chart  template.HTML
 		Days   []Named
 		Result *Result
-	}{&r.Summary, f.Lang, order, template.HTML(svg), days, r} // drawn by our own code, which escapes every text
+	}{&r.Summary, f.Lang, descending, template.HTML(svg), days, r} // drawn by our own code, which escapes every text
 	page, err := template.New("hunt.html").Funcs(template.FuncMap{
 		"t":     t,
 		"level": func(l detect.Level) string { return t("level." + l.String()) },

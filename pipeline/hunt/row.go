@@ -16,6 +16,7 @@ import (
 	"citywall/detect"
 	"citywall/detect/sigma"
 	"citywall/event"
+	"citywall/pipeline/logs"
 )
 
 // between joins the values of one field, as readers of such tables know it.
@@ -168,9 +169,7 @@ func rowOf(e *event.Event, f *detect.Finding, rule *sigma.Rule, all bool) Row {
 		r.Details = viewDetails(&f.View)
 		return r
 	}
-	r.Computer = cmp.Or(e.Fields.First("Computer", "ComputerName"), f.View.Observer, f.Host)
-	r.Channel = cmp.Or(e.Fields.Str("Channel"), f.View.Channel, e.Service, e.Product)
-	r.EventID = cmp.Or(e.Fields.Str("EventID"), f.View.EventID)
+	r.Computer, r.Channel, r.EventID = logs.Computer(e, &f.View), logs.Channel(e, &f.View), logs.EventID(e, &f.View)
 	r.more.Provider = e.Fields.Str("Provider_Name")
 	if len(r.Matched) == 0 && r.EventID != "" { // all that the rule asks for is what led the record to it
 		r.Matched.add("EventID", r.EventID)

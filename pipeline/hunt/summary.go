@@ -18,6 +18,9 @@ import (
 	"citywall/internal/text"
 )
 
+// descending are the levels, the severest first.
+var descending = []detect.Level{detect.Critical, detect.High, detect.Medium, detect.Low, detect.Informational}
+
 // levels is a number for each level.
 type levels [detect.Critical + 1]int64
 
@@ -166,11 +169,12 @@ func named(m map[string]*levels) []Named {
 
 func severest(out []Named) []Named {
 	slices.SortStableFunc(out, func(a, b Named) int {
-		for l := detect.Critical; ; l-- {
-			if c := cmp.Compare(b.Levels[l], a.Levels[l]); c != 0 || l == 0 {
+		for _, l := range descending {
+			if c := cmp.Compare(b.Levels[l], a.Levels[l]); c != 0 {
 				return c
 			}
 		}
+		return 0
 	})
 	return out
 }
@@ -186,11 +190,8 @@ func (s *Summary) Text(w io.Writer, l text.Lang, zone *time.Location) error {
 		line("%s", t("span", "first", stamp(s.First, zone), "last", stamp(s.Last, zone)))
 	}
 	line("%s", t("rows", "n", n(s.Rows), "rules", n(s.Rules.total())))
-	for lv := detect.Critical; ; lv-- {
+	for _, lv := range descending {
 		line("  %s", t("level", "level", t("level."+lv.String()), "total", n(s.Levels[lv]), "share", share(s.Levels[lv], s.Rows), "rules", n(s.Rules[lv])))
-		if lv == 0 {
-			break
-		}
 	}
 	if s.Rows == 0 {
 		_, err := io.WriteString(w, b.String())
@@ -198,7 +199,7 @@ func (s *Summary) Text(w io.Writer, l text.Lang, zone *time.Location) error {
 	}
 	days := s.ByDay()
 	line("%s", t("days"))
-	for lv := detect.Critical; ; lv-- {
+	for _, lv := range descending {
 		var most *Named
 		for i := range days {
 			if x := days[i].Levels[lv]; x > 0 && (most == nil || x > most.Levels[lv]) {
@@ -208,22 +209,19 @@ func (s *Summary) Text(w io.Writer, l text.Lang, zone *time.Location) error {
 		if most != nil {
 			line("  %s", t("day", "level", t("level."+lv.String()), "day", most.Name, "n", n(most.Levels[lv])))
 		}
-		if lv == 0 {
-			break
-		}
 	}
 	line("%s", t("computers"))
 	for _, c := range head(s.ByComputer(), 10) {
-		line("  %s: %s", printable(c.Name), levelList(t, c.Levels))
+		line("  %s: %s", text.Printable(c.Name), levelList(t, c.Levels))
 	}
 	line("%s", t("toprules"))
 	for _, r := range head(s.ByRule(), 20) {
-		line("  %6d  %-4s  %s  [%s]", r.Count, short(r.Level), printable(r.Title), printable(r.Author))
+		line("  %6d  %-4s  %s  [%s]", r.Count, short(r.Level), text.Printable(r.Title), text.Printable(r.Author))
 	}
 	if tactics := s.ByTactic(); len(tactics) > 0 {
 		line("%s", t("tactics"))
 		for _, c := range tactics {
-			line("  %s: %s", printable(c.Name), levelList(t, c.Levels))
+			line("  %s: %s", text.Printable(c.Name), levelList(t, c.Levels))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -232,14 +230,12 @@ func (s *Summary) Text(w io.Writer, l text.Lang, zone *time.Location) error {
 
 func levelList(t func(string, ...string) string, l levels) string {
 	var out []string
-	for lv := detect.Critical; ; lv-- {
+	for _, lv := range descending {
 		if l[lv] > 0 {
 			out = append(out, fmt.Sprintf("%s %d", t("level."+lv.String()), l[lv]))
 		}
-		if lv == 0 {
-			return strings.Join(out, ", ")
-		}
 	}
+	return strings.Join(out, ", ")
 }
 
 // Reduction is how much less there is to read than events, in percent.
@@ -258,16 +254,6 @@ func share(part, whole int64) string {
 }
 
 func head[T any](s []T, n int) []T { return s[:min(n, len(s))] }
-
-// printable keeps what stands in evidence from steering a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '·'
-		}
-		return r
-	}, s)
-}
 
 func short(l detect.Level) string {
 	return [...]string{"info", "low", "med", "high", "crit"}[l]

@@ -95,17 +95,19 @@ func Stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// Computer, Channel and EventID of a record, whatever wrote it.
-func computer(e *event.Event, v *event.View) string {
+// Computer names the machine of a record, whatever wrote it.
+func Computer(e *event.Event, v *event.View) string {
 	return cmp.Or(e.Fields.First("Computer", "ComputerName"), v.Observer, v.Host, e.Source)
 }
 
-func channel(e *event.Event, v *event.View) string {
+// Channel names the log of a record: a Windows channel, else product/service.
+func Channel(e *event.Event, v *event.View) string {
 	return cmp.Or(e.Fields.Str("Channel"), v.Channel, strings.Trim(e.Product+"/"+e.Service, "/"), e.Category)
 }
 
-func eventID(e *event.Event, v *event.View) string {
-	return cmp.Or(e.Fields.Str("EventID"), v.EventID, string(v.Action))
+// EventID is the event id of a record, "" where its source has none.
+func EventID(e *event.Event, v *event.View) string {
+	return cmp.Or(e.Fields.Str("EventID"), v.EventID)
 }
 
 // Line is a record as JSON.
@@ -131,7 +133,7 @@ type Line struct {
 func LineOf(e *event.Event) Line {
 	v := e.View()
 	l := Line{
-		Product: e.Product, Category: e.Category, Service: e.Service, Computer: computer(e, &v), Channel: e.Fields.Str("Channel"), EventID: cmp.Or(e.Fields.Str("EventID"), v.EventID), RecordID: e.Origin.Record,
+		Product: e.Product, Category: e.Category, Service: e.Service, Computer: Computer(e, &v), Channel: e.Fields.Str("Channel"), EventID: EventID(e, &v), RecordID: e.Origin.Record,
 		File: e.Origin.File, Inner: e.Origin.Inner, SHA256: e.Origin.SHA256, Offset: e.Origin.Offset, Line: e.Origin.Line, Carved: e.Origin.Carved, Fields: e.Fields,
 	}
 	if !e.Time.IsZero() {

@@ -37,7 +37,7 @@ func (g *Gaps) Add(e *event.Event) {
 		g.seen, g.cleared = map[where]map[int64]*stretch{}, map[string][]time.Time{}
 	}
 	v := e.View()
-	w := where{computer(e, &v), channel(e, &v)}
+	w := where{Computer(e, &v), Channel(e, &v)}
 	m := g.seen[w]
 	if m == nil {
 		m = map[int64]*stretch{}

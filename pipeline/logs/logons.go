@@ -45,7 +45,7 @@ func (l *Logons) Add(e *event.Event) {
 	if v.Src.IsValid() {
 		src = v.Src.String()
 	}
-	l.count.add(e.Time, result, computer(e, &v), who.String(), cmp.Or(kind, v.Service, e.Service), v.SrcHost, src)
+	l.count.add(e.Time, result, Computer(e, &v), who.String(), cmp.Or(kind, v.Service, e.Service), v.SrcHost, src)
 }
 
 // logonTypes are Windows' own words (MS-LSAD, SECURITY_LOGON_TYPE).

@@ -4,6 +4,7 @@
 package logs
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -41,11 +42,11 @@ func (m *Metrics) Add(e *event.Event) {
 	v := e.View()
 	switch m.by {
 	case "eid":
-		m.count.add(e.Time, channel(e, &v), eventID(e, &v))
+		m.count.add(e.Time, Channel(e, &v), cmp.Or(EventID(e, &v), string(v.Action))) // without an id: what happened
 	case "computer":
-		m.count.add(e.Time, computer(e, &v))
+		m.count.add(e.Time, Computer(e, &v))
 	case "channel":
-		m.count.add(e.Time, channel(e, &v))
+		m.count.add(e.Time, Channel(e, &v))
 	case "file":
 		m.count.add(e.Time, e.Origin.File, e.Origin.Inner, e.Origin.Format)
 	}
