@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -194,7 +193,7 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 	if n := len(rep.Refused) + len(rep.Waiting); n > 0 {
 		fmt.Fprintf(st.err, "citywall: %d rules are not evaluated; citywall rules check says why\n", n)
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(200))
+	defer collectLess()()
 	bar := newProgress(st.err)
 	opt := file.Options{Realm: asset.Police, Carve: o.carve, Stdin: st.in, Zone: o.form.Zone, Progress: bar.at}
 	var stats []file.Stat

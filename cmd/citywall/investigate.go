@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -183,9 +182,7 @@ func investigate(ctx context.Context, io streams, paths []string, o investigateO
 	if n := len(rep.Refused) + len(rep.Waiting); n > 0 {
 		fmt.Fprintf(io.err, "citywall: %d rules are not evaluated; citywall rules check says why\n", n)
 	}
-	// Events live for a moment and facts to the end: collecting half as often
-	// costs some memory and saves a fifth of the processor.
-	defer debug.SetGCPercent(debug.SetGCPercent(200))
+	defer collectLess()()
 	bar := newProgress(io.err)
 	defer bar.finish()
 	opt.Progress = bar.at
