@@ -19,6 +19,10 @@ import (
 	"citywall/pipeline/live"
 )
 
+// behaviourState names what the detectors of behaviour remember among the
+// records of findings.
+const behaviourState = "behaviour"
+
 // newPipeline joins queue, store, rules, records and correlation.
 func (a *App) newPipeline(corr correlate.Config) (*live.Live, error) {
 	return live.New(a.cfg.Pipeline, live.Parts{
@@ -26,6 +30,10 @@ func (a *App) newPipeline(corr correlate.Config) (*live.Live, error) {
 		SaveFindings: func(ctx context.Context, fs []detect.Finding) error {
 			_, err := a.findings.Save(ctx, fs)
 			return err
+		},
+		LoadState: func(ctx context.Context) (detect.State, error) { return a.findings.LoadState(ctx, behaviourState) },
+		SaveState: func(ctx context.Context, st detect.State) error {
+			return a.findings.SaveState(ctx, behaviourState, st)
 		},
 		EachFinding: a.eachFinding,
 		SaveIncidents: func(ctx context.Context, is []incident.Incident) ([]string, error) {

@@ -139,3 +139,11 @@ func NewID(ruleHash string, events ...event.ID) string {
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
+
+// State is what detectors remember between events, as of a place in the stream:
+// a process that starts again takes it up and sees what came after once more.
+type State struct {
+	Seq      uint64    // highest position in the stream that is in it
+	Received time.Time // latest receipt of an event in it
+	Doc      []byte    // JSON
+}

@@ -21,6 +21,7 @@ type Config struct {
 	Recompute time.Duration `yaml:"recompute"`  // incidents at most so often after findings
 	Quiet     time.Duration `yaml:"quiet"`      // incidents at most so often after events without findings
 	Lookback  time.Duration `yaml:"lookback"`   // of correlation, after a restart and at every renewal
+	Behaviour bool          `yaml:"behaviour"`  // detectors that look at many events: scans, new ways, beacons
 	Warm      time.Duration `yaml:"warm"`       // of detection, after a restart: what rules that count over time see again
 	RefillMax int64         `yaml:"refill_max"` // events read back at most, the newest first
 	Renew     time.Duration `yaml:"renew"`      // correlation is built anew from the store so often, so that it does not grow for ever
@@ -31,7 +32,7 @@ type Config struct {
 // Defaults returns the configuration of a pipeline nobody configured.
 func Defaults() Config {
 	return Config{
-		Realm: asset.City, Linger: 200 * time.Millisecond, MaxEvents: 10_000, MaxBytes: 8 << 20,
+		Realm: asset.City, Behaviour: true, Linger: 200 * time.Millisecond, MaxEvents: 10_000, MaxBytes: 8 << 20,
 		Recompute: time.Second, Quiet: 10 * time.Second, Lookback: 14 * 24 * time.Hour, Warm: 15 * time.Minute, RefillMax: 5_000_000,
 		Renew: 24 * time.Hour, LateAfter: 5 * time.Minute, Grace: 15 * time.Second,
 	}

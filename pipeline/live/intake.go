@@ -23,7 +23,8 @@ type batch struct {
 	from     []*queue.Message // by event
 	fresh    []bool           // by event: not seen a moment ago; written by keep
 	findings [][]detect.Finding
-	kept     time.Time // when it was in the store
+	behaved  []detect.Finding // what detectors of behaviour say
+	kept     time.Time        // when it was in the store
 }
 
 // take gathers packs into batches until ctx ends. It is adaptive without a

@@ -7,6 +7,7 @@
 //	decode       bytes into events                                  decode.go
 //	keep         in the event store, each id once                   stages.go
 //	detect       rules raise findings                               stages.go
+//	behave       detectors that look at many events raise some      behave.go
 //	record       findings into their records                        stages.go
 //	hand over    to correlation, which has its own pace             correlate.go
 //	acknowledge  the packs: the queue may forget them               stages.go
@@ -34,6 +35,7 @@ import (
 	"time"
 
 	"citywall/detect"
+	"citywall/detect/behaviour"
 	"citywall/detect/sigma"
 	"citywall/event"
 	"citywall/eventstore"
@@ -60,6 +62,11 @@ type Parts struct {
 	// records that are new or changed by it.
 	SaveIncidents func(ctx context.Context, is []incident.Incident) (changed []string, err error)
 
+	// LoadState and SaveState keep what the detectors of behaviour remember over
+	// restarts. nil: they begin anew.
+	LoadState func(ctx context.Context) (detect.State, error)
+	SaveState func(ctx context.Context, st detect.State) error
+
 	// Observe is shown, in order and each once, the events that are kept and whose
 	// findings are recorded. It stands in the way of the next batch and must be
 	// quick; it may neither keep nor change an event. nil: nobody looks.
@@ -79,10 +86,12 @@ type Live struct {
 
 	rules     atomic.Pointer[ruleSet]
 	ruleStats atomic.Pointer[sigma.Stats]
+	behaved   atomic.Pointer[behaviour.Stats]
 	record    func([]byte, format.Pos, format.Source) (*event.Event, error) // ingest.Record
 
 	decoder  decoder
 	matching matching // of the stage detect alone
+	behaving behaving // of the stage behave, and of warm before it
 	recent   recent   // of the stage keep, and of warm before it
 	sources  *sources
 	hub      hub
@@ -122,6 +131,9 @@ func New(cfg Config, p Parts) (*Live, error) {
 		l.now = time.Now
 	}
 	l.recent = newRecent(recentEvents)
+	if cfg.Behaviour {
+		l.behaving.set = behaviour.New()
+	}
 	var err error
 	if l.sources, err = newSources(cfg, p.SourcesFile, l.now, l.hub.send, p.Log); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
@@ -152,12 +164,14 @@ func (l *Live) Run(ctx context.Context) error {
 	stages := []stage{
 		{"keep", l.keep},
 		{"detect", l.detect},
+		{"behave", l.behave},
 		{"record", l.recordFindings},
 		{"hand over", l.handOver},
 		{"acknowledge", l.acknowledge},
 	}
 	// Before correlation reads findings back: those that warm makes up for come
 	// no other way.
+	l.takeUpBehaviour(ctx)
 	l.warm(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -187,6 +201,7 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 	close(taken)
 	wg.Wait()
+	l.saveBehaviour(context.WithoutCancel(ctx))
 	var err error
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		err = cause
@@ -232,13 +247,14 @@ type Trouble struct {
 
 // Health is the state of the pipeline.
 type Health struct {
-	Events    int64       `json:"events"`    // kept since start, each once
-	Findings  int64       `json:"findings"`  // of them
-	Undecoded int64       `json:"undecoded"` // records kept as bytes that no decoder understood
-	Batches   int64       `json:"batches"`
-	InFlight  int64       `json:"in_flight"` // packs taken from the queue and not acknowledged
-	Trouble   []Trouble   `json:"trouble,omitempty"`
-	Correlate correlation `json:"correlate"`
+	Events    int64            `json:"events"`    // kept since start, each once
+	Findings  int64            `json:"findings"`  // of them
+	Undecoded int64            `json:"undecoded"` // records kept as bytes that no decoder understood
+	Batches   int64            `json:"batches"`
+	InFlight  int64            `json:"in_flight"` // packs taken from the queue and not acknowledged
+	Trouble   []Trouble        `json:"trouble,omitempty"`
+	Correlate correlation      `json:"correlate"`
+	Behaviour *behaviour.Stats `json:"behaviour,omitempty"` // what the detectors of behaviour saw
 }
 
 // correlation is the state of the correlator.
@@ -255,7 +271,7 @@ type correlation struct {
 func (l *Live) Health() Health {
 	h := Health{
 		Events: l.st.events.Load(), Findings: l.st.findings.Load(), Undecoded: l.st.undecoded.Load(),
-		Batches: l.st.batches.Load(), InFlight: l.inFlight.Load(),
+		Batches: l.st.batches.Load(), InFlight: l.inFlight.Load(), Behaviour: l.behaved.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -148,6 +148,7 @@ func (l *Live) recordFindings(ctx context.Context, b *batch) error {
 	for _, fs := range b.findings {
 		all = append(all, fs...)
 	}
+	all = append(all, b.behaved...)
 	if len(all) == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"citywall/detect"
+	"citywall/detect/sigma"
 	"citywall/event"
 	"citywall/eventstore"
 	"citywall/identity"
@@ -19,13 +20,14 @@ import (
 const warmMax = 200_000
 
 // warm holds the rules against the last stored events before new ones come, so
-// that rules that count over time go on counting where a killed process left,
+// that rules that count over time, and detectors of behaviour, go on where a
+// killed process left,
 // and findings of events that were kept and not yet judged are made up for.
 // What is found is saved; most of it is there already. Without it detection
 // works all the same, so an error is told and passed over.
 func (l *Live) warm(ctx context.Context) {
 	set := l.rules.Load()
-	if set.engine == nil || l.cfg.Warm == 0 {
+	if set.engine == nil && l.behaving.set == nil || l.cfg.Warm == 0 {
 		return
 	}
 	scope := identity.Scope{Realm: l.cfg.Realm}
@@ -42,7 +44,10 @@ func (l *Live) warm(ctx context.Context) {
 			break
 		}
 	}
-	m := set.engine.NewMatcher()
+	var m *sigma.Matcher
+	if set.engine != nil {
+		m = set.engine.NewMatcher()
+	}
 	var found []detect.Finding
 	n := 0
 	err := l.p.Store.Each(ctx, scope, q, func(e *event.Event) error {
@@ -50,7 +55,12 @@ func (l *Live) warm(ctx context.Context) {
 			return errEnough
 		}
 		l.recent.add(e.ID)
-		found = append(found, l.match(m, e)...)
+		if m != nil {
+			found = append(found, l.match(m, e)...)
+		}
+		if l.behaving.set != nil && e.Received.After(l.behaving.taken.Received) {
+			found = append(found, l.watch(e)...)
+		}
 		if len(found) < l.cfg.MaxEvents {
 			return nil
 		}
