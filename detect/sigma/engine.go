@@ -16,6 +16,7 @@ type Engine struct {
 	filters      []*filter
 	correlations []*correlation // members before those built on them
 	batch        bool
+	without      Layers
 	prog         *program
 	byTarget     []routed
 	vocab        vocabulary
@@ -194,7 +195,10 @@ func (e *Engine) newBucket(key bucketKey) *bucket {
 		if !x.target.takes(key) {
 			continue
 		}
-		tree := e.prog.fold(x.tree, &f)
+		tree := x.tree
+		if e.without&Folding == 0 {
+			tree = e.prog.fold(x.tree, &f)
+		}
 		if tree.op == opFalse {
 			continue
 		}
@@ -210,7 +214,7 @@ func (e *Engine) newBucket(key bucketKey) *bucket {
 		}
 		b.rules[n].variants = append(b.rules[n].variants, v)
 	}
-	b.index = newWitnessIndex(e.prog, b)
+	b.index = newWitnessIndex(e.prog, b, e.without&Witnesses != 0)
 	return b
 }
 

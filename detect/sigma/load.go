@@ -36,6 +36,9 @@ type Options struct {
 	// they are decided as events come.
 	Batch bool
 
+	// Without leaves layers out, for measuring what each is worth.
+	Without Layers
+
 	// Keep is the engine that the new one replaces. Correlations that did not
 	// change go on with what they remember.
 	Keep *Engine
@@ -74,7 +77,7 @@ func Load(sets []Set, opt Options) (*Engine, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &loader{opt: &opt, e: &Engine{batch: opt.Batch}, rep: newReport(), ids: map[string]*Rule{}}
+	l := &loader{opt: &opt, e: &Engine{batch: opt.Batch, without: opt.Without}, rep: newReport(), ids: map[string]*Rule{}}
 	for _, s := range sets {
 		if err := l.set(s); err != nil {
 			return nil, nil, fmt.Errorf("rules %s: %w", s.Name, err)

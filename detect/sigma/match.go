@@ -177,7 +177,7 @@ func (m *Matcher) begin(ev *event.Event) {
 func (m *Matcher) eval(n *node) bool {
 	switch n.op {
 	case opItem:
-		if w := m.memo[n.atom]; w>>1 == m.gen {
+		if w := m.memo[n.atom]; w>>1 == m.gen && m.e.without&Memo == 0 {
 			return w&1 == 1
 		}
 		v := m.test(&m.e.prog.atoms[n.atom])
@@ -285,7 +285,7 @@ func (m *Matcher) holds(a *atom, i int, s *slot) int {
 	case opRegexp:
 		vals := m.foldedOf(s)
 		for k, v := range s.raw {
-			if mayMatch(p.need, vals[k]) && p.re.MatchString(v) {
+			if (m.e.without&RegexpGate != 0 || mayMatch(p.need, vals[k])) && p.re.MatchString(v) {
 				return k
 			}
 		}

@@ -148,13 +148,14 @@ func gramOf(a, b, c byte) uint32 { return uint32(a) | uint32(b)<<8 | uint32(c)<<
 
 func (f *fieldIndex) bit(g uint32) uint32 { return (g * 0x9e3779b1) >> f.shift }
 
-func newWitnessIndex(p *program, b *bucket) *witnessIndex {
+// newWitnessIndex makes the index of a bucket; with all, one that picks every rule.
+func newWitnessIndex(p *program, b *bucket, all bool) *witnessIndex {
 	x := &witnessIndex{}
 	texts := map[witness][]int32{}
 	var order []witness
 	for i := range b.rules {
 		ws, ok := p.ruleWitnesses(&b.rules[i])
-		if !ok {
+		if !ok || all {
 			x.always = append(x.always, int32(i))
 			continue
 		}
