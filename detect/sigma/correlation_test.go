@@ -77,7 +77,7 @@ func play(t testing.TB, e *sigma.Engine, evs []*event.Event) []detect.Finding {
 	for _, x := range evs {
 		out = append(out, m.Match(x)...)
 	}
-	return append(out, e.Flush()...)
+	return append(out, flush(t, e)...)
 }
 
 const (
@@ -271,7 +271,7 @@ func TestCorrelationOrder(t *testing.T) {
 		for i, x := range shuffled {
 			got = append(got, ms[i%3].Match(x)...)
 		}
-		got = append(got, e.Flush()...)
+		got = append(got, flush(t, e)...)
 		byID := func(fs []detect.Finding) []detect.Finding {
 			fs = slices.Clone(fs)
 			slices.SortFunc(fs, func(a, b detect.Finding) int { return strings.Compare(a.ID, b.ID) })
@@ -353,4 +353,13 @@ func TestCorrelationExamples(t *testing.T) {
 	if len(got) != 1 || got[0].Rule.Title != "PW Spray" || got[0].Rule.Author != "Zach Mathis" {
 		t.Errorf("five names in five minutes: %+v", got)
 	}
+}
+
+func flush(t testing.TB, e *sigma.Engine) []detect.Finding {
+	t.Helper()
+	fs, err := e.Flush()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fs
 }

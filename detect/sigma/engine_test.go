@@ -317,7 +317,7 @@ func TestMatchersTogether(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if fired.Load() != 400 || len(e.Flush()) != 1 {
+	if last, err := e.Flush(); fired.Load() != 400 || len(last) != 1 || err != nil {
 		t.Errorf("%d findings of the rule, want 400, and one of the correlation", fired.Load())
 	}
 }

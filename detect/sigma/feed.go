@@ -5,6 +5,8 @@ package sigma
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 
 	"citywall/detect"
@@ -74,33 +76,59 @@ func (m *Matcher) correlate(v *variant, view *event.View) []detect.Finding {
 // Flush decides the correlations of a batch engine (Options.Batch) over all that
 // its matchers have seen, and forgets it. The findings are in order of time and
 // the same whatever the order of the events was and however many matchers
-// shared them. A live engine has nothing to flush.
-func (e *Engine) Flush() []detect.Finding {
+// shared them. A live engine has nothing to flush. An error is that of the disk,
+// on which hits wait that are more than fit in memory.
+func (e *Engine) Flush() ([]detect.Finding, error) {
 	if !e.batch {
-		return nil
+		return nil, nil
 	}
 	var out []detect.Finding
 	for _, c := range e.correlations { // members come before the correlations over them
-		out = append(out, c.flush()...)
+		fs, err := c.flush()
+		if err != nil {
+			return nil, fmt.Errorf("correlation %s: %w", c.rule.ID, err)
+		}
+		out = append(out, fs...)
 	}
 	slices.SortStableFunc(out, func(a, b detect.Finding) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.ID, b.ID))
 	})
-	return out
+	return out, nil
 }
 
-func (c *correlation) flush() []detect.Finding {
+func (c *correlation) flush() (out []detect.Finding, err error) {
 	m := c.state
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	slices.SortStableFunc(m.waiting, compareHits)
-	var out []detect.Finding
-	for _, h := range m.waiting {
-		out = append(out, c.slide(h, true)...)
+	if m.waiting == nil {
+		return nil, nil
 	}
-	m.waiting, m.crowded, m.held = nil, 0, 0
+	if err = m.broken; err == nil {
+		err = m.waiting.Each(func(h *hit) error {
+			own := *h
+			out = append(out, c.slide(&own, true)...)
+			return nil
+		})
+	}
+	err = errors.Join(err, m.waiting.Close())
+	m.waiting, m.broken, m.held = nil, nil, 0
 	clear(m.groups)
-	return out
+	return out, err
+}
+
+// Close lets go what waits for Flush, on disk too. An engine that is not of a
+// batch, or was flushed, has nothing to close.
+func (e *Engine) Close() error {
+	var err error
+	for _, c := range e.correlations {
+		c.state.mu.Lock()
+		if w := c.state.waiting; w != nil {
+			err = errors.Join(err, w.Close())
+			c.state.waiting = nil
+		}
+		c.state.mu.Unlock()
+	}
+	return err
 }
 
 // CorrelationLoss counts the events that correlations could not take.
@@ -114,7 +142,6 @@ func (e *Engine) CorrelationLoss() CorrelationLoss {
 		all.NoTime += l.NoTime
 		all.Late += l.Late
 		all.Full += l.Full
-		all.LetGo += l.LetGo
 	}
 	return all
 }

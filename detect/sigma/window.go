@@ -15,6 +15,7 @@ import (
 	"citywall/asset"
 	"citywall/detect"
 	"citywall/event"
+	"citywall/internal/extsort"
 )
 
 // Bounds of the memory of correlations. Reaching one only ever under-counts,
@@ -22,7 +23,7 @@ import (
 const (
 	maxGroups   = 100_000 // of one correlation
 	maxEntries  = 10_000  // of one group
-	maxHeld     = 200_000 // hits of one correlation, in all groups or waiting for Flush
+	maxHeld     = 200_000 // hits of one correlation, in all groups
 	maxEvidence = 100     // events that a finding points to
 	forgetSteps = 64      // times in one span that a full memory is looked through
 )
@@ -47,21 +48,20 @@ func compareHits(a, b *hit) int {
 // matchers of an engine and outlives a reload that keeps the correlation.
 type windowMemory struct {
 	mu      sync.Mutex
-	groups  map[string]*group // guarded by mu
-	held    int               // hits in groups; guarded by mu
-	waiting []*hit            // batch: until Flush; guarded by mu
-	crowded int               // batch: waiting hits at which hopeless ones are let go next; guarded by mu
-	lost    CorrelationLoss   // guarded by mu
-	forgot  time.Time         // bound of the last forget; guarded by mu
+	groups  map[string]*group    // guarded by mu
+	held    int                  // hits in groups; guarded by mu
+	waiting *extsort.Sorter[hit] // batch: until Flush; guarded by mu
+	broken  error                // batch: why hits can wait no longer; guarded by mu
+	lost    CorrelationLoss      // guarded by mu
+	forgot  time.Time            // bound of the last forget; guarded by mu
 }
 
 // CorrelationLoss counts the events that did not take part in correlations.
 type CorrelationLoss struct {
 	NoField int64 `json:"no_field"` // lacked a field of group-by, or a number to add
 	NoTime  int64 `json:"no_time"`
-	Late    int64 `json:"late"`   // older than the window when they came
-	Full    int64 `json:"full"`   // beyond a bound of the memory
-	LetGo   int64 `json:"let_go"` // batch: without company when many waited (hopeless.go)
+	Late    int64 `json:"late"` // older than the window when they came
+	Full    int64 `json:"full"` // beyond a bound of the memory
 }
 
 // group is the sliding window of one key: hits in order of time, and what is

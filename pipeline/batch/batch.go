@@ -14,6 +14,7 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -146,11 +147,15 @@ func Detect(ctx context.Context, read Read, engine *sigma.Engine, workers int, s
 		err = cause
 	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, engine.Close())
 	}
 	// Correlation rules are decided when everything is there, in order of time:
 	// which worker saw what first must not matter.
-	return sources, see(nil, engine.Flush())
+	last, err := engine.Flush()
+	if err != nil {
+		return nil, err
+	}
+	return sources, see(nil, last)
 }
 
 // place is where a file lies.

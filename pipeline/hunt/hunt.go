@@ -25,6 +25,7 @@ import (
 	"citywall/detect/sigma"
 	"citywall/event"
 	"citywall/incident"
+	"citywall/internal/extsort"
 	"citywall/pipeline/batch"
 )
 
@@ -111,7 +112,7 @@ type Result struct {
 	Summary Summary
 	Sources []incident.SourceStat
 
-	rows *sorter
+	rows *extsort.Sorter[Row]
 }
 
 // Hunt reads, matches and sorts.
@@ -130,7 +131,7 @@ func Hunt(ctx context.Context, o Options) (*Result, error) {
 			}
 			n++
 			res.Summary.row(&r)
-			if err := res.rows.add(r); err != nil {
+			if err := res.rows.Add(r); err != nil {
 				return n, err
 			}
 		}
@@ -151,7 +152,7 @@ func Hunt(ctx context.Context, o Options) (*Result, error) {
 }
 
 // Each calls f for every row, in order. The row is f's only during the call.
-func (r *Result) Each(f func(*Row) error) error { return r.rows.each(f) }
+func (r *Result) Each(f func(*Row) error) error { return r.rows.Each(f) }
 
 // Close deletes what lies on disk.
-func (r *Result) Close() error { return r.rows.close() }
+func (r *Result) Close() error { return r.rows.Close() }

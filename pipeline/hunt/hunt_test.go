@@ -132,13 +132,15 @@ func written(t *testing.T, r *Result, format, profile string) string {
 // Every format and profile has the same bytes for one worker and for seven, in
 // memory and over the disk, whatever the order of the files.
 func TestSameBytes(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
 	evs := records(6000)
 	one := hunt(t, evs, func(o *Options) { o.Workers = 1 })
 	turned := slices.Clone(evs)
 	slices.Reverse(turned)
 	many := hunt(t, turned, func(o *Options) { o.Workers, o.Memory = 7, 64<<10 })
-	if many.rows.runs < 3 {
-		t.Fatalf("%d runs on disk: nothing is tried", many.rows.runs)
+	if many.rows.Runs() < 3 {
+		t.Fatalf("%d runs on disk: nothing is tried", many.rows.Runs())
 	}
 	for _, f := range Formats {
 		for _, p := range Profiles {
@@ -160,12 +162,11 @@ func TestSameBytes(t *testing.T) {
 	if a.String() != b.String() {
 		t.Errorf("the summaries differ:\n%s\n%s", a.String(), b.String())
 	}
-	dir := many.rows.dir
 	if err := many.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("%s is left", dir)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left on disk: %v, %v", left, err)
 	}
 }
 

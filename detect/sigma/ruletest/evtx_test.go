@@ -79,7 +79,11 @@ func TestRecordedAttacks(t *testing.T) {
 		}); err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}
-		fired += len(over.Flush())
+		last, err := over.Flush()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fired += len(last)
 		files++
 		if fired > 0 {
 			heard++
