@@ -64,7 +64,8 @@ func runBenchDetect(ctx context.Context, st streams, paths []string, o benchDete
 	defer done()
 	so := speed.Options{Paths: paths, Sets: sets, Passes: o.passes, CPU: cpuTime, Told: func(s string) { fmt.Fprintf(st.err, "%s\n", s) }}
 	if o.grow > 0 {
-		defer collectLess()()
+		defer collectLess()() // as a hunt does
+		defer stayWithin(huntMemory)()
 		g, err := speed.Grow(ctx, so, paths, o.grow<<30)
 		if err != nil {
 			return err

@@ -194,6 +194,7 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 		fmt.Fprintf(st.err, "citywall: %d rules are not evaluated; citywall rules check says why\n", n)
 	}
 	defer collectLess()()
+	defer stayWithin(huntMemory)()
 	bar := newProgress(st.err)
 	opt := file.Options{Realm: asset.Police, Carve: o.carve, Stdin: st.in, Zone: o.form.Zone, Progress: bar.at}
 	var stats []file.Stat

@@ -63,10 +63,14 @@ func (s *Set) Observe(e *event.Event) []detect.Finding {
 		return nil
 	}
 	v := e.View()
-	s.r = report{e: e, v: &v}
+	return s.see(e, &v)
+}
+
+func (s *Set) see(e *event.Event, v *event.View) []detect.Finding {
+	s.r = report{e: e, v: v}
 	for _, d := range s.ds {
 		n := len(s.r.out)
-		d.observe(&s.r, e, &v)
+		d.observe(&s.r, e, v)
 		s.st.Findings[d.name()] += int64(len(s.r.out) - n)
 	}
 	out := s.r.out

@@ -5,8 +5,10 @@ package behaviour
 
 // detectors returns one of each, new.
 func detectors() []detector {
-	return []detector{}
+	return []detector{newScan(), newSpray(), newTunnel(), newMassFile()}
 }
 
-// Kinds returns what the detectors can say, in the order of their ids.
-func Kinds() []Kind { return nil }
+// Kinds returns what the detectors can say.
+func Kinds() []Kind {
+	return []Kind{scanKind, scanSureKind, scanOutsideKind, sprayKind, bruteKind, sprayWonKind, tunnelKind, massFileKind}
+}
