@@ -5,6 +5,7 @@ package behaviour
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -86,6 +87,34 @@ func files(n int, every time.Duration, path func(int) string) (out []seen) {
 	return out
 }
 
+// busyAndThen is a host that turns to usual hosts in every minute, and to last
+// in the end.
+func busyAndThen(minutes, usual, last int) (out []seen) {
+	for m := range minutes {
+		n := usual
+		if m == minutes-1 {
+			n = last
+		}
+		for i := range n {
+			v := event.View{Action: event.Flow, Src: ip(10, 1, 1, 9), Dst: ip(10, 1, 0, i+1), DstPort: 5985}
+			out = append(out, seen{time.Duration(m)*time.Minute + time.Duration(i)*time.Second, v})
+		}
+	}
+	return out
+}
+
+// calls are contacts with one address outside, each late or early by up to
+// jitter, by so many sources in turn.
+func calls(n int, every, jitter time.Duration, sources int) (out []seen) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range n {
+		late := time.Duration(r.Int64N(int64(jitter)))
+		v := event.View{Action: event.Flow, Src: ip(10, 1, 1, 9+i%sources), Dst: ip(203, 0, 113, 7), DstPort: 443}
+		out = append(out, seen{time.Duration(i)*every + late, v})
+	}
+	return out
+}
+
 // code is text as an encoder of bytes writes it, the same for the same i.
 func code(i, n int) string {
 	const set = "abcdefghijklmnopqrstuvwxyz234567"
@@ -110,11 +139,11 @@ func TestDetectors(t *testing.T) {
 		// After 4 failures Λ = 256 ≥ 0.99/0.01, after 9 Λ = 262144 ≥ 0.99/0.00001.
 		{"three hosts do not answer", contacts(ip(10, 1, 1, 9), 3, time.Second, all), nil},
 		{"four hosts do not answer", contacts(ip(10, 1, 1, 9), 4, time.Second, all), []string{scanKind.Title}},
-		{"nine hosts do not answer", contacts(ip(10, 1, 1, 9), 9, time.Second, all), []string{scanKind.Title, scanSureKind.Title}},
-		{"a long scan is said once an hour", contacts(ip(10, 1, 1, 9), 400, time.Second, all), []string{scanKind.Title, scanSureKind.Title}},
+		{"nine hosts do not answer", contacts(ip(10, 1, 1, 9), 9, time.Minute, all), []string{scanKind.Title, scanSureKind.Title}},
+		{"a long scan is said once an hour", contacts(ip(10, 1, 1, 9), 340, 10*time.Second, all), []string{scanKind.Title, scanSureKind.Title}},
 		{"somebody outside", contacts(ip(203, 0, 113, 9), 30, time.Second, all), []string{scanOutsideKind.Title}},
-		{"monitoring reaches all", contacts(ip(10, 1, 1, 9), 400, time.Second, none), nil},
-		{"every fourth host is off", contacts(ip(10, 1, 1, 9), 400, time.Second, func(i int) bool { return i%4 == 3 }), nil},
+		{"monitoring reaches all", contacts(ip(10, 1, 1, 9), 400, 10*time.Second, none), nil},
+		{"every fourth host is off", contacts(ip(10, 1, 1, 9), 400, 10*time.Second, func(i int) bool { return i%4 == 3 }), nil},
 		{"one dead host again and again", func() []seen {
 			l := contacts(ip(10, 1, 1, 9), 1, 0, all)
 			for i := range 50 {
@@ -122,6 +151,17 @@ func TestDetectors(t *testing.T) {
 			}
 			return l
 		}(), nil},
+
+		{"eight hosts over SMB at once", contacts(ip(10, 1, 1, 9), 8, time.Second, none), []string{fanKind.Title}},
+		{"seven hosts", contacts(ip(10, 1, 1, 9), 7, time.Second, none), nil},
+		{"a jump host that always does so", busyAndThen(200, 12, 12), []string{fanKind.Title}}, /* when it is new */
+		{"and then far more", busyAndThen(200, 12, 40), []string{fanKind.Title, fanKind.Title}},
+
+		{"by the clock", calls(30, 5*time.Minute, 10*time.Second, 1), []string{beaconKind.Title}},
+		{"a person", calls(200, 5*time.Minute, 10*time.Minute, 1), nil},
+		{"a conversation", calls(400, 5*time.Second, time.Second, 1), nil},
+		{"too short", calls(20, 5*time.Minute, time.Second, 1), nil},
+		{"where all turn to", calls(300, 30*time.Second, time.Second, 8), nil},
 
 		{"eight accounts", logons(8, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), []string{sprayKind.Title}},
 		{"seven accounts", logons(7, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), nil},

@@ -21,8 +21,8 @@ const (
 	scanHonest = 0.8
 	scanGuilty = 0.2
 	scanBeta   = 0.99 // detection wanted
-	scanAlpha  = 0.01 // false alarms allowed: medium
-	scanSure   = 1e-5 // likewise: high
+	scanAlpha  = 0.01 // false alarms allowed: low
+	scanSure   = 1e-5 // likewise: medium
 )
 
 const (
@@ -33,21 +33,23 @@ const (
 )
 
 var scanKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1101", Title: "A host tries many others, most of which do not answer", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1101", Title: "A host tries many others, most of which do not answer", Level: detect.Low,
 	Formula: "Threshold random walk: each first contact multiplies Λ by 4 when it fails and by ¼ when it succeeds (θ0=0.8, θ1=0.2); alarm at Λ ≥ β/α with β=0.99, α=0.01, cleared at Λ ≤ (1−β)/(1−α) (Jung et al., IEEE S&P 2004)",
 	Meaning: detect.Meaning{Step: detect.StepDiscovery, Technique: "T1046", Techniques: []string{"T1046"}, Subject: "src"},
 	Tags:    []string{"attack.discovery", "attack.t1046"},
 }
 
+// scanSureKind is no higher than medium: what looks for weaknesses on the city's
+// behalf scans too, and nothing in its records tells it apart.
 var scanSureKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1102", Title: "A host scans", Level: detect.High,
-	Formula: "Threshold random walk as before with α=0.00001",
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1102", Title: "A host scans", Level: detect.Medium,
+	Formula: "Threshold random walk over first contacts (θ0=0.8, θ1=0.2, β=0.99) with α=0.00001 (Jung et al., IEEE S&P 2004)",
 	Meaning: scanKind.Meaning, Tags: scanKind.Tags,
 }
 
 var scanOutsideKind = Kind{
 	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1103", Title: "Somebody outside scans", Level: detect.Low,
-	Formula: "Threshold random walk as before with α=0.00001, of an address outside",
+	Formula: "Threshold random walk over first contacts (θ0=0.8, θ1=0.2, β=0.99) with α=0.00001, of an address outside (Jung et al., IEEE S&P 2004)",
 	Meaning: detect.Meaning{Step: detect.StepRecon, Technique: "T1595.001", Techniques: []string{"T1595.001"}, Subject: "src"},
 	Tags:    []string{"attack.reconnaissance", "attack.t1595.001"},
 }
@@ -64,8 +66,8 @@ type scanner struct {
 	Hosts  int              `json:"hosts"`
 	Failed int              `json:"failed"`
 	Refs   []ref            `json:"refs,omitempty"`
-	Told   bool             `json:"told,omitempty"`  // medium was said
-	Spoke  int64            `json:"spoke,omitempty"` // second in which high was said last
+	Told   bool             `json:"told,omitempty"`  // low was said
+	Spoke  int64            `json:"spoke,omitempty"` // second in which medium was said last
 }
 
 func newScan() *scan { return &scan{Sources: newTable[scanner](scanSources)} }
