@@ -54,6 +54,4 @@ func (t *table[V]) put(key string, v *V) {
 	t.New[key] = v
 }
 
-func (t *table[V]) drop(key string) { delete(t.New, key); delete(t.Old, key) }
-
 func (t *table[V]) len() int { return len(t.New) + len(t.Old) }
