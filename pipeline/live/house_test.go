@@ -175,6 +175,7 @@ type house struct {
 	mem   *memStore
 	rec   *records
 	rules *sigma.Engine
+	state detect.State // of the detectors of behaviour
 	cfg   Config
 	l     *Live
 	stop  func()
@@ -207,6 +208,8 @@ func (h *house) prepare() {
 	var err error
 	h.l, err = New(h.cfg, Parts{
 		Queue: h.q, Store: h.store, Rules: h.rules, SaveFindings: h.rec.saveFindings, EachFinding: h.rec.eachFinding,
+		LoadState:     func(context.Context) (detect.State, error) { return h.state, nil },
+		SaveState:     func(_ context.Context, st detect.State) error { h.state = st; return nil },
 		SaveIncidents: h.rec.saveIncidents, SourcesFile: filepath.Join(h.dir, "sources.json"), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package live
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"citywall/detect"
+	"citywall/internal/queue"
+)
+
+// refused are contacts of one host that were refused, as Windows' firewall
+// records them. The fourth is one too many (detect/behaviour, scan).
+func refused(from, to int) (ms []queue.Message) {
+	for i := from; i < to; i++ {
+		line := fmt.Sprintf(`{"@timestamp":%q,"winlog":{"channel":"Security","event_id":5157,"provider_name":"P","computer_name":"srv-1","record_id":%d,"event_data":{"SourceAddress":"10.1.1.9","DestAddress":"10.1.2.%d","SourcePort":"50000","DestPort":"80","Protocol":"6","Application":"x.exe"}}}`,
+			time.Now().Add(time.Duration(i-20)*time.Second).UTC().Format(time.RFC3339Nano), i, i+1)
+		ms = append(ms, message(fmt.Sprintf("r%02d", i), line))
+	}
+	return ms
+}
+
+func (h *house) scans() (n int) {
+	h.rec.mu.Lock()
+	defer h.rec.mu.Unlock()
+	for _, f := range h.rec.findings {
+		if f.Meaning.Technique == "T1046" {
+			n++
+		}
+	}
+	return n
+}
+
+// Detectors go on where they were: after an orderly stop from what was saved,
+// after a kill from the store. Where neither is there they begin anew.
+func TestBehaviourOutlivesARestart(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		saved, store bool
+		want         int
+	}{{"stopped", true, false, 1}, {"killed", false, true, 1}, {"both", true, true, 1}, {"neither", false, false, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.start()
+			h.publish(refused(0, 3)...)
+			h.settle()
+			h.stop()
+			if h.state.Doc == nil || h.state.Seq == 0 || h.scans() != 0 {
+				t.Fatalf("state of %d bytes at %d, %d findings", len(h.state.Doc), h.state.Seq, h.scans())
+			}
+			if !c.saved {
+				h.state = detect.State{}
+			}
+			if !c.store {
+				h.cfg.Warm = 0
+			}
+			h.start()
+			h.publish(refused(3, 4)...)
+			h.settle()
+			if n := h.scans(); n != c.want {
+				t.Errorf("%d findings, want %d", n, c.want)
+			}
+		})
+	}
+}
+
+// Switched off, nothing is watched.
+func TestBehaviourOff(t *testing.T) {
+	h := newHouse(t)
+	h.cfg.Behaviour = false
+	h.start()
+	h.publish(refused(0, 12)...)
+	h.settle()
+	if n := h.scans(); n != 0 || h.l.Health().Behaviour != nil {
+		t.Errorf("%d findings", n)
+	}
+}
