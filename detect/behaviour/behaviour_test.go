@@ -103,6 +103,34 @@ func busyAndThen(minutes, usual, last int) (out []seen) {
 	return out
 }
 
+// ways is an account that goes one way on each day but the last, and another on
+// that one, to a machine that others use too. Of a single day there is only the
+// other way.
+func ways(days int, privileged bool, others int) (out []seen) {
+	who := asset.Account{Domain: "CITY", Name: "adm"}
+	logon := func(d int, account asset.Account, src, dst string) {
+		out = append(out, seen{time.Duration(d) * 24 * time.Hour, event.View{Action: event.Logon, Logon: 3, Target: account, SrcHost: src, Host: dst}})
+	}
+	if privileged {
+		out = append(out, seen{0, event.View{Action: event.Privilege, User: who, Host: "dc01"}})
+	}
+	for i := range others {
+		logon(0, asset.Account{Name: fmt.Sprint("u", i)}, fmt.Sprint("pc", i), "bak01")
+	}
+	for d := range days - 1 {
+		logon(d, who, "jump01", "dc01")
+	}
+	logon(days-1, who, "pc0012", "bak01")
+	return out
+}
+
+func shifted(list []seen, by time.Duration) []seen {
+	for i := range list {
+		list[i].at += by
+	}
+	return list
+}
+
 // calls are contacts with one address outside, each late or early by up to
 // jitter, by so many sources in turn.
 func calls(n int, every, jitter time.Duration, sources int) (out []seen) {
@@ -162,6 +190,13 @@ func TestDetectors(t *testing.T) {
 		{"a conversation", calls(400, 5*time.Second, time.Second, 1), nil},
 		{"too short", calls(20, 5*time.Minute, time.Second, 1), nil},
 		{"where all turn to", calls(300, 30*time.Second, time.Second, 8), nil},
+
+		{"a new way after three days", ways(4, true, 0), []string{edgeKind.Title}},
+		{"after two days", ways(3, true, 0), nil},
+		{"without privileges", ways(4, false, 0), nil},
+		{"to a machine that all use", ways(4, true, 8), nil},
+		{"the old way after forty days", append(ways(3, true, 0), shifted(ways(1, true, 0), 43*24*time.Hour)...), []string{edgeKind.Title}},
+		{"a way gone twice", append(ways(4, true, 0), shifted(ways(1, true, 0), 4*24*time.Hour)...), []string{edgeKind.Title}},
 
 		{"eight accounts", logons(8, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), []string{sprayKind.Title}},
 		{"seven accounts", logons(7, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), nil},

@@ -5,10 +5,10 @@ package behaviour
 
 // detectors returns one of each, new.
 func detectors() []detector {
-	return []detector{newScan(), newFanout(), newSpray(), newBeacon(), newTunnel(), newMassFile()}
+	return []detector{newScan(), newFanout(), newEdge(), newSpray(), newBeacon(), newTunnel(), newMassFile()}
 }
 
 // Kinds returns what the detectors can say.
 func Kinds() []Kind {
-	return []Kind{scanKind, scanSureKind, scanOutsideKind, fanKind, sprayKind, bruteKind, sprayWonKind, beaconKind, tunnelKind, massFileKind}
+	return []Kind{scanKind, scanSureKind, scanOutsideKind, fanKind, edgeKind, sprayKind, bruteKind, sprayWonKind, beaconKind, tunnelKind, massFileKind}
 }
