@@ -112,8 +112,8 @@ func (s *Set) Snapshot() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Restore takes up the state of a snapshot. On an error the Set is as new: what
-// was learned is lost, and the caller says so.
+// Restore takes up the state of a snapshot; counts of Stats begin anew. On an
+// error the Set stays as it was.
 func (s *Set) Restore(b []byte) error {
 	var in snapshot
 	if err := json.Unmarshal(b, &in); err != nil {
