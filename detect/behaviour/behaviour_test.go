@@ -131,6 +131,17 @@ func shifted(list []seen, by time.Duration) []seen {
 	return list
 }
 
+// mixed puts between records of now others of a while ago, of the same entity.
+func mixed(list []seen, ago time.Duration) (out []seen) {
+	for _, x := range list {
+		old := x
+		old.at -= ago
+		old.v.File += "x"
+		out = append(out, x, old)
+	}
+	return out
+}
+
 // calls are contacts with one address outside, each late or early by up to
 // jitter, by so many sources in turn.
 func calls(n int, every, jitter time.Duration, sources int) (out []seen) {
@@ -205,6 +216,8 @@ func TestDetectors(t *testing.T) {
 		{"a colleague logs on from there", logons(10, time.Second, func(i int) string { return fmt.Sprint("u", i) }, event.Logon), []string{sprayKind.Title}},
 		{"brute force", logons(20, time.Second, func(int) string { return "admin" }, ""), []string{bruteKind.Title}},
 		{"an old password is saved", logons(500, 5*time.Minute, func(int) string { return "lin" }, ""), nil},
+		{"an old password is saved, and mended", logons(31, 20*time.Second, func(int) string { return "lin" }, event.Logon), []string{bruteKind.Title}},
+		{"brute force that succeeds", logons(101, time.Second, func(int) string { return "admin" }, event.Logon), []string{bruteKind.Title, sprayWonKind.Title}},
 		{"mistyped and right", logons(4, 3*time.Second, func(int) string { return "lin" }, event.Logon), nil},
 
 		{"data in names", queries(40, time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }), []string{tunnelKind.Title}},
@@ -216,6 +229,7 @@ func TestDetectors(t *testing.T) {
 		{"reverse look-ups", queries(400, time.Second, func(i int) string { return fmt.Sprintf("%d.1.168.192.in-addr.arpa", i) }), nil},
 
 		{"encryption", files(40, 100*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\%d\report%d.docx.locked`, i%5, i) }), []string{massFileKind.Title}},
+		{"encryption, records late by two minutes between", mixed(files(40, 100*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\%d\report%d.docx.locked`, i%5, i) }), 2*time.Minute), []string{massFileKind.Title}},
 		{"in one folder", files(400, 10*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\report%d.docx.locked`, i) }), nil},
 		{"slowly", files(400, 10*time.Second, func(i int) string { return fmt.Sprintf(`D:\share\%d\report%d.docx.locked`, i%5, i) }), nil},
 		{"backup", files(400, 10*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\backup\%d\report%d.docx.bak`, i%5, i) }), nil},

@@ -86,9 +86,11 @@ func (s *edge) went(r *report, e *event.Event, v *event.View, account, src strin
 	}
 	way := src + " " + v.Host
 	gone, known := x.Ways[way]
-	if x.Ways == nil || len(x.Ways) >= edgeMost && !known {
-		x.Ways = map[string]int32{} // an account with so many ways is told by its fan-out
-		before = 0
+	if len(x.Ways) >= edgeMost && !known { // an account with so many ways is told by its fan-out, and learned anew
+		x.Ways, x.Days, before = nil, 0, 0
+	}
+	if x.Ways == nil {
+		x.Ways = map[string]int32{}
 	}
 	x.Ways[way] = max(gone, today)
 	if known && today-gone <= edgeMemory || !x.Privileged || before < edgeBaseline || popular >= edgePopular {

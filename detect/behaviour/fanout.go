@@ -17,7 +17,7 @@ const (
 	fanFloor   = 8    // destinations in a minute below which nothing is said
 	fanZ       = 6.0  // standard deviations above the mean
 	fanSources = 20_000
-	fanMost    = 256 // destinations remembered of one minute
+	fanMost    = 128 // destinations remembered of one minute
 	fanPause   = time.Hour
 )
 

@@ -18,7 +18,7 @@ const (
 	massFolders = 3  // in which they lie
 	massShare   = 0.5
 	massHosts   = 20_000
-	massMost    = 2048 // files remembered of one host and program in a window
+	massMost    = 1024 // files remembered of one host and program in a window
 )
 
 var massFileKind = Kind{
@@ -73,7 +73,11 @@ func (s *massFile) observe(r *report, e *event.Event, v *event.View) {
 	}
 	x := s.Programs.make(host + "\n" + strings.ToLower(who))
 	now := e.Time.Unix()
-	if x.Files == nil || apart(now, x.From) > massWindow {
+	over, late := window(now, x.From, massWindow)
+	if x.Files != nil && late {
+		return
+	}
+	if x.Files == nil || over {
 		*x = writer{From: now, Files: map[uint64]bool{}, Endings: map[string]*ended{}, Spoke: x.Spoke}
 	}
 	file := strings.ToLower(v.File)

@@ -27,7 +27,7 @@ const (
 
 const (
 	scanSources  = 20_000
-	scanContacts = 512            // first contacts remembered of one source
+	scanContacts = 128            // first contacts remembered of one source
 	scanForget   = 24 * time.Hour // a contact is first again after that
 	scanPause    = time.Hour      // between two findings about one source
 )
@@ -132,6 +132,17 @@ func (x *scanner) say(r *report, k *Kind, v *event.View) {
 func outside(a netip.Addr) bool {
 	a = a.Unmap()
 	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate()
+}
+
+// maxLate is how late a record may come and be passed over; what is older still
+// is taken for a clock that was set back.
+const maxLate = time.Hour
+
+// window reports whether a window of length w that began at from is over at now,
+// and whether a record of now is too late for it. Seconds since 1970.
+func window(now, from int64, w time.Duration) (over, late bool) {
+	d := time.Duration(now-from) * time.Second
+	return d > w || d < -maxLate, d < -w && d >= -maxLate
 }
 
 // apart is how far two seconds since 1970 lie from each other, whichever is later.

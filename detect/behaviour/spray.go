@@ -17,6 +17,7 @@ const (
 	sprayWindow   = 10 * time.Minute
 	sprayAccounts = 8  // accounts of one source that fail in a window: a spray
 	bruteFailures = 20 // failures of one account from one source in a window
+	bruteSure     = 60 // likewise, so that a success counts
 	spraySources  = 20_000
 	sprayMost     = 256 // accounts remembered of one source in a window
 )
@@ -38,7 +39,7 @@ var bruteKind = Kind{
 
 var sprayWonKind = Kind{
 	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1203", Title: "An account logs on from a source that guessed passwords", Level: detect.High,
-	Formula: "A logon succeeds from a source within 10 minutes of its spray or brute force, of an account that it tried",
+	Formula: "A logon succeeds, of an account that it tried, from a source within 10 minutes of its spray, or of a brute force of at least 60 failures (a saved old password makes fewer)",
 	Meaning: detect.Meaning{Step: detect.StepCredential, Technique: "T1110", Techniques: []string{"T1110", "T1078"}, Subject: "user"},
 	Tags:    []string{"attack.credential-access", "attack.t1110", "attack.initial-access", "attack.t1078"},
 }
@@ -75,7 +76,7 @@ func (s *spray) observe(r *report, e *event.Event, v *event.View) {
 	now := e.Time.Unix()
 	if v.Action == event.Logon {
 		x := s.Sources.get(who)
-		if x == nil || x.Guessed == 0 || x.Accounts[account] == 0 || apart(now, x.Guessed) > sprayWindow {
+		if x == nil || x.Guessed == 0 || x.Accounts[account] == 0 || len(x.Accounts) < sprayAccounts && x.Accounts[account] < bruteSure || apart(now, x.Guessed) > sprayWindow {
 			return
 		}
 		r.find(&sprayWonKind, who, x.Refs, []detect.Matched{{Field: "account", Value: account}, {Field: "source", Value: who}},
@@ -84,7 +85,11 @@ func (s *spray) observe(r *report, e *event.Event, v *event.View) {
 		return
 	}
 	x := s.Sources.make(who)
-	if x.Accounts == nil || apart(now, x.From) > sprayWindow {
+	over, late := window(now, x.From, sprayWindow)
+	if x.Accounts != nil && late {
+		return
+	}
+	if x.Accounts == nil || over {
 		*x = guesser{From: now, Accounts: map[string]int{}}
 	}
 	if _, known := x.Accounts[account]; known || len(x.Accounts) < sprayMost {

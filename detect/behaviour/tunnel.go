@@ -18,8 +18,8 @@ const (
 	tunnelNames   = 40  // distinct names below one domain in a window
 	tunnelLength  = 24  // characters before the domain, in the mean
 	tunnelEntropy = 3.2 // bits of one character of them, together
-	tunnelPairs   = 50_000
-	tunnelMost    = 512 // names remembered of one domain in a window
+	tunnelPairs   = 20_000
+	tunnelMost    = 128 // names remembered of one domain in a window
 )
 
 var tunnelKind = Kind{
@@ -66,7 +66,11 @@ func (s *tunnel) observe(r *report, e *event.Event, v *event.View) {
 	}
 	x := s.Pairs.make(who + " " + domain)
 	now := e.Time.Unix()
-	if x.Names == nil || apart(now, x.From) > tunnelWindow {
+	over, late := window(now, x.From, tunnelWindow)
+	if x.Names != nil && late {
+		return
+	}
+	if x.Names == nil || over {
 		*x = burrow{From: now, Names: map[uint64]bool{}, Spoke: x.Spoke}
 	}
 	h := hashName(below)
