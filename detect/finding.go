@@ -126,6 +126,10 @@ type Finding struct {
 	View    event.View     `json:"view"`    // of the last event
 	Matched []Matched      `json:"matched,omitempty"`
 	Reasons []string       `json:"reasons,omitempty"` // detectors: their formula with numbers
+
+	// Behaviour is set by detectors that look at many events: what they say is
+	// recorded and shown, and correlation does not use it.
+	Behaviour bool `json:"behaviour,omitempty"`
 }
 
 // NewID is the hash of rule hash and event ids, order of events ignored.

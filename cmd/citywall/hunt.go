@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -175,6 +177,20 @@ func days(s string) (time.Duration, error) {
 		}
 	}
 	return 0, fmt.Errorf("%q: want 30d, 12h or 90m", s)
+}
+
+// huntMemory is what a hunt may hold before memory is collected more often than
+// collectLess asks for: it needs far less, however large the evidence is.
+const huntMemory = 400 << 20
+
+// stayWithin collects memory before the process holds more than n bytes, as far
+// as that can be done. It keeps a limit that the environment sets.
+func stayWithin(n int64) (undo func()) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	old := debug.SetMemoryLimit(n)
+	return func() { debug.SetMemoryLimit(old) }
 }
 
 func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (err error) {

@@ -75,20 +75,6 @@ func collectLess() (undo func()) {
 	return func() { debug.SetGCPercent(old) }
 }
 
-// huntMemory is what a hunt may hold before memory is collected more often than
-// collectLess asks for: it needs far less, however large the evidence is.
-const huntMemory = 400 << 20
-
-// stayWithin collects memory before the process holds more than n bytes, as far
-// as that can be done. It keeps a limit that the environment sets.
-func stayWithin(n int64) (undo func()) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return func() {}
-	}
-	old := debug.SetMemoryLimit(n)
-	return func() { debug.SetMemoryLimit(old) }
-}
-
 func runServe(ctx context.Context, io streams, dir string, cfg app.Config) error {
 	defer collectLess()()
 	log := slog.New(slog.NewTextHandler(io.err, &slog.HandlerOptions{Level: slog.LevelInfo}))

@@ -185,7 +185,7 @@ type report struct {
 func (r *report) find(k *Kind, host string, refs []ref, matched []detect.Matched, reasons ...string) {
 	f := detect.Finding{
 		Realm: r.e.Realm, Agency: r.e.Agency, Rule: k.rule(), Meaning: k.Meaning, Tags: k.Tags,
-		Time: r.e.Time, Host: host, View: *r.v, Matched: matched, Reasons: append([]string{k.Formula}, reasons...),
+		Time: r.e.Time, Host: host, View: *r.v, Matched: matched, Reasons: append([]string{k.Formula}, reasons...), Behaviour: true,
 	}
 	seen := map[event.ID]bool{}
 	for _, x := range append(append([]ref(nil), refs...), refOf(r.e)) {

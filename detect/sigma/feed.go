@@ -124,7 +124,7 @@ func (e *Engine) Close() error {
 		c.state.mu.Lock()
 		if w := c.state.waiting; w != nil {
 			err = errors.Join(err, w.Close())
-			c.state.waiting = nil
+			c.state.waiting, c.state.broken = nil, nil
 		}
 		c.state.mu.Unlock()
 	}

@@ -153,7 +153,7 @@ func Detect(ctx context.Context, read Read, engine *sigma.Engine, workers int, s
 	// which worker saw what first must not matter.
 	last, err := engine.Flush()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, engine.Close())
 	}
 	return sources, see(nil, last)
 }

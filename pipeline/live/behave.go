@@ -28,7 +28,7 @@ type behaving struct {
 
 // behave shows the detectors what rules have been held against. They see each
 // event once and in one order, as rules that count over time do.
-func (l *Live) behave(ctx context.Context, b *batch) error {
+func (l *Live) behave(_ context.Context, b *batch) error {
 	w := &l.behaving
 	if w.set == nil {
 		return nil
@@ -47,7 +47,7 @@ func (l *Live) behave(ctx context.Context, b *batch) error {
 	l.behaved.Store(&st)
 	if now := l.now(); now.Sub(w.saved) >= snapshotEvery || now.Before(w.saved) {
 		w.saved = now
-		l.saveBehaviour(ctx)
+		b.state = l.snapshot()
 	}
 	return nil
 }
@@ -93,6 +93,7 @@ func (l *Live) takeUpBehaviour(ctx context.Context) {
 		if err = w.set.Restore(st.Doc); err == nil {
 			w.taken = detect.State{Seq: st.Seq, Received: st.Received}
 			w.at = w.taken
+			l.recorded = w.taken.Seq
 		}
 	}
 	if err != nil {
@@ -101,20 +102,39 @@ func (l *Live) takeUpBehaviour(ctx context.Context) {
 	w.saved = l.now()
 }
 
-// saveBehaviour keeps what the detectors remember. Failing costs only what is
-// read back after a restart, so that it is told and tried again later.
-func (l *Live) saveBehaviour(ctx context.Context) {
+// snapshot is what the detectors remember now; nil when nobody keeps it.
+func (l *Live) snapshot() *detect.State {
 	w := &l.behaving
 	if w.set == nil || l.p.SaveState == nil {
-		return
+		return nil
 	}
 	doc, err := w.set.Snapshot()
-	if err == nil {
-		st := w.at
-		st.Doc = doc
-		err = l.p.SaveState(ctx, st)
-	}
 	if err != nil {
+		l.log.Error("pipeline: what the detectors remember cannot be written down", "err", err)
+		return nil
+	}
+	st := w.at
+	st.Doc = doc
+	return &st
+}
+
+// saveBehaviour keeps what the detectors remember, once the findings of all that
+// they saw are recorded: what is in a saved state is not judged again after a
+// restart. Failing costs only what is read back then, so that it is told and
+// tried again later.
+func (l *Live) saveBehaviour(ctx context.Context, st *detect.State) {
+	if st == nil {
+		return
+	}
+	if err := l.p.SaveState(ctx, *st); err != nil {
 		l.log.Warn("pipeline: what the detectors remember is not saved", "err", err)
+	}
+}
+
+// saveLast saves the state when all stages have ended. What was seen and not
+// recorded any more comes again; then the state before it must stand.
+func (l *Live) saveLast(ctx context.Context) {
+	if l.behaving.at.Seq == l.recorded {
+		l.saveBehaviour(ctx, l.snapshot())
 	}
 }

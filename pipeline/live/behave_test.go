@@ -4,6 +4,8 @@
 package live
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -76,5 +78,57 @@ func TestBehaviourOff(t *testing.T) {
 	h.settle()
 	if n := h.scans(); n != 0 || h.l.Health().Behaviour != nil {
 		t.Errorf("%d findings", n)
+	}
+}
+
+// Stopped before its findings could be recorded, a batch is judged again: no
+// state may be saved that holds it already.
+func TestBehaviourIsNotSavedBeforeItsFindings(t *testing.T) {
+	h := newHouse(t)
+	h.cfg.Grace = 50 * time.Millisecond
+	h.rec.failing = errors.New("down")
+	h.start()
+	h.publish(refused(0, 4)...)
+	h.until("trouble", func() bool { return len(h.l.Health().Trouble) == 1 })
+	h.stop()
+	if h.state.Doc != nil {
+		t.Error("a state was saved whose findings are lost")
+	}
+	h.q.Close()
+	h.rec.failing = nil
+	h.openQueue()
+	h.start()
+	h.settle()
+	if n := h.scans(); n != 1 {
+		t.Errorf("%d findings, want 1", n)
+	}
+}
+
+// Correlation does not use what detectors say, live or read back.
+func TestBehaviourIsNotCorrelated(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	h.publish(refused(0, 12)...)
+	h.settle()
+	before := asJSON(t, h.rec.last())
+	h.stop()
+	if h.scans() == 0 {
+		t.Fatal("no finding: the test tests nothing")
+	}
+	read := map[string]bool{}
+	h.prepare()
+	each := h.l.p.EachFinding
+	c := &correlator{l: h.l}
+	h.l.p.EachFinding = func(ctx context.Context, from, to time.Time, f func(detect.Finding)) error {
+		return each(ctx, from, to, func(x detect.Finding) { read[x.ID] = true; f(x) })
+	}
+	if _, err := c.readBack(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(read) == 0 || len(c.found) != 0 {
+		t.Errorf("%d findings were read and %d given to correlation", len(read), len(c.found))
+	}
+	if after := asJSON(t, c.engine.Incidents(t.Context())); len(c.stored) == 0 || before != "null" && after != before {
+		t.Errorf("incidents differ: %s", after)
 	}
 }

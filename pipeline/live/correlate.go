@@ -205,7 +205,7 @@ func (c *correlator) readBack(ctx context.Context) (cut bool, err error) {
 		from := end.Add(-window)
 		findings := map[event.ID][]detect.Finding{}
 		err := c.l.p.EachFinding(ctx, from, end, func(f detect.Finding) {
-			if n := len(f.Events); n > 0 { // by the event that completed it
+			if n := len(f.Events); n > 0 && !f.Behaviour { // by the event that completed it
 				findings[f.Events[n-1]] = append(findings[f.Events[n-1]], f)
 			}
 		})

@@ -24,6 +24,7 @@ type batch struct {
 	fresh    []bool           // by event: not seen a moment ago; written by keep
 	findings [][]detect.Finding
 	behaved  []detect.Finding // what detectors of behaviour say
+	state    *detect.State    // what they remember then; to be saved once it is recorded
 	kept     time.Time        // when it was in the store
 }
 

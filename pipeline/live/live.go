@@ -92,6 +92,7 @@ type Live struct {
 	decoder  decoder
 	matching matching // of the stage detect alone
 	behaving behaving // of the stage behave, and of warm before it
+	recorded uint64   // highest place in the stream whose findings are recorded; of the stage record
 	recent   recent   // of the stage keep, and of warm before it
 	sources  *sources
 	hub      hub
@@ -201,7 +202,7 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 	close(taken)
 	wg.Wait()
-	l.saveBehaviour(context.WithoutCancel(ctx))
+	l.saveLast(context.WithoutCancel(ctx))
 	var err error
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 		err = cause

@@ -149,12 +149,15 @@ func (l *Live) recordFindings(ctx context.Context, b *batch) error {
 		all = append(all, fs...)
 	}
 	all = append(all, b.behaved...)
-	if len(all) == 0 {
-		return nil
+	if len(all) > 0 {
+		if err := l.saveFindings(ctx, b.id, all); err != nil {
+			return err
+		}
 	}
-	if err := l.saveFindings(ctx, b.id, all); err != nil {
-		return err
+	for i := range b.packs {
+		l.recorded = max(l.recorded, b.packs[i].Seq)
 	}
+	l.saveBehaviour(ctx, b.state)
 	l.st.findings.Add(int64(len(all)))
 	for i := range all {
 		l.hub.send(Notice{Kind: NoticeFinding, Time: l.now(), Finding: &all[i]})

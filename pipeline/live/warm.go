@@ -21,10 +21,9 @@ const warmMax = 200_000
 
 // warm holds the rules against the last stored events before new ones come, so
 // that rules that count over time, and detectors of behaviour, go on where a
-// killed process left,
-// and findings of events that were kept and not yet judged are made up for.
-// What is found is saved; most of it is there already. Without it detection
-// works all the same, so an error is told and passed over.
+// killed process left, and findings of events that were kept and not yet judged
+// are made up for. What is found is saved; most of it is there already. Without
+// it detection works all the same, so an error is told and passed over.
 func (l *Live) warm(ctx context.Context) {
 	set := l.rules.Load()
 	if set.engine == nil && l.behaving.set == nil || l.cfg.Warm == 0 {
