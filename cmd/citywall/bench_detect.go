@@ -66,7 +66,7 @@ func runBenchDetect(ctx context.Context, st streams, paths []string, o benchDete
 	if o.grow > 0 {
 		defer collectLess()() // as a hunt does
 		defer stayWithin(huntMemory)()
-		g, err := speed.Grow(ctx, so, paths, o.grow<<30)
+		g, err := speed.Grow(ctx, so, o.grow<<30)
 		if err != nil {
 			return err
 		}

@@ -217,10 +217,10 @@ type Grown struct {
 }
 
 // Grow decodes and matches one generated Windows log of so many bytes: the
-// chunks of the logs in paths over and over. Nothing of it lies on the disk.
-func Grow(ctx context.Context, o Options, paths []string, size int64) (Grown, error) {
+// chunks of the logs in Paths over and over. Nothing of it lies on the disk.
+func Grow(ctx context.Context, o Options, size int64) (Grown, error) {
 	g := Grown{Size: size}
-	src, err := newEndless(paths, size)
+	src, err := newEndless(o.Paths, size)
 	if err != nil {
 		return g, err
 	}
