@@ -20,6 +20,7 @@ type Engine struct {
 	prog         *program
 	byTarget     []routed
 	vocab        vocabulary
+	seen         *seen
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*bucket // guarded by mu

@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -40,7 +41,7 @@ type Options struct {
 	Without Layers
 
 	// Keep is the engine that the new one replaces. Correlations that did not
-	// change go on with what they remember.
+	// change go on with what they remember, and Counts with what was counted.
 	Keep *Engine
 }
 
@@ -85,6 +86,7 @@ func Load(sets []Set, opt Options) (*Engine, *Report, error) {
 	}
 	l.tieCorrelations()
 	l.e.build(rt, l.assignFilters())
+	l.e.startCounting(opt.Keep, time.Now().UTC())
 	for _, r := range l.e.rules {
 		l.warn(r)
 		if r.Kind == "" && !r.Routed {

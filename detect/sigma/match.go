@@ -64,6 +64,7 @@ func (e *Engine) NewMatcher() *Matcher {
 // nothing of the event.
 func (m *Matcher) Match(ev *event.Event) []detect.Finding {
 	m.stats.Events++
+	m.e.seen.n.Add(1)
 	b := m.bucketOf(ev)
 	if len(b.rules) == 0 {
 		return nil
@@ -90,6 +91,7 @@ func (m *Matcher) Match(ev *event.Event) []detect.Finding {
 
 // hit adds the findings that follow from one rule's hit.
 func (m *Matcher) hit(out []detect.Finding, r *Rule, v *variant) []detect.Finding {
+	r.tally.n.Add(1)
 	if m.view == nil {
 		w := m.ev.View()
 		m.view = &w

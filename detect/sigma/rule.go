@@ -66,6 +66,7 @@ type Rule struct {
 	logic    *expr
 	noLevel  bool
 	warnings []string
+	tally    *tally
 }
 
 // knownKeys are the specification's; anything else is kept in Rule.Custom.

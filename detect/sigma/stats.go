@@ -6,6 +6,8 @@ package sigma
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"citywall/event"
 )
@@ -17,6 +19,76 @@ type Stats struct {
 	Suppressed map[string]int64 `json:"suppressed,omitempty"` // hits that a filter took away, by the filter's id
 	Unseen     []Unseen         `json:"unseen,omitempty"`     // sources with events that no loaded rule looks at
 	Overflow   int64            `json:"overflow,omitempty"`   // events of further such sources, beyond the list's bound
+}
+
+// Counts says how often the rules of an engine matched, over all its matchers.
+type Counts struct {
+	Since  time.Time   `json:"since"`  // when the engine began to count, or the first of those it replaced
+	Events int64       `json:"events"` // held against the rules since then
+	Rules  []RuleCount `json:"rules"`  // that matched at all, in the order of the rules
+}
+
+// RuleCount is how often one rule matched.
+type RuleCount struct {
+	ID      string    `json:"id"`
+	Matches int64     `json:"matches"` // events that met it, after filters; for a correlation its findings
+	Events  int64     `json:"events"`  // held against the rules since it is loaded in this form
+	Since   time.Time `json:"since"`   // when that was
+}
+
+// Per10000 is how many of 10,000 events the rule matched.
+func (c RuleCount) Per10000() float64 {
+	if c.Events == 0 {
+		return 0
+	}
+	return float64(c.Matches) * 10_000 / float64(c.Events)
+}
+
+// tally counts the matches of one rule. It goes on over a reload that leaves the
+// rule as it is.
+type tally struct {
+	n     atomic.Int64
+	since time.Time
+	from  int64 // events seen before it
+}
+
+// seen counts the events of an engine and of those it replaced.
+type seen struct {
+	n     atomic.Int64
+	since time.Time
+}
+
+// startCounting gives every rule its tally: that of the engine that is replaced,
+// where the rule is the same to the letter, or a new one.
+func (e *Engine) startCounting(keep *Engine, now time.Time) {
+	e.seen = &seen{since: now}
+	same := map[string]*Rule{}
+	if keep != nil {
+		e.seen = keep.seen
+		for _, r := range keep.rules {
+			same[r.ID] = r
+		}
+	}
+	from := e.seen.n.Load()
+	for _, r := range e.rules {
+		if o := same[r.ID]; o != nil && o.Hash == r.Hash {
+			r.tally = o.tally
+			continue
+		}
+		r.tally = &tally{since: now, from: from}
+	}
+}
+
+// Counts returns how often the rules matched so far. It may be called at any
+// time.
+func (e *Engine) Counts() Counts {
+	c := Counts{Since: e.seen.since, Events: e.seen.n.Load(), Rules: []RuleCount{}}
+	for _, r := range e.rules {
+		if n := r.tally.n.Load(); n > 0 {
+			c.Rules = append(c.Rules, RuleCount{ID: r.ID, Matches: n, Events: c.Events - r.tally.from, Since: r.tally.since})
+		}
+	}
+	return c
 }
 
 // Unseen is a source whose events no rule is held against.

@@ -265,6 +265,7 @@ func (c *correlation) ordered(g *group) bool {
 
 // fire states the finding and passes it on to the correlations above.
 func (c *correlation) fire(g *group, batch bool) []detect.Finding {
+	c.rule.tally.n.Add(1)
 	last := g.hits[len(g.hits)-1]
 	f := detect.Finding{
 		Realm: last.realm, Agency: last.agency, Rule: c.rule.Rule, Meaning: c.rule.Meaning, Tags: c.rule.Tags,
