@@ -78,7 +78,7 @@ func (l *Live) watch(e *event.Event) (fs []detect.Finding) {
 	if e.Received.After(l.behaving.at.Received) {
 		l.behaving.at.Received = e.Received
 	}
-	return l.behaving.set.Observe(e)
+	return l.unmuted(l.behaving.set.Observe(e))
 }
 
 // takeUpBehaviour restores what the detectors remembered. Without it they begin

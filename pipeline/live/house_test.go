@@ -176,6 +176,7 @@ type house struct {
 	rec   *records
 	rules *sigma.Engine
 	state detect.State // of the detectors of behaviour
+	muted func(string) bool
 	cfg   Config
 	l     *Live
 	stop  func()
@@ -207,7 +208,7 @@ func (h *house) prepare() {
 	h.t.Helper()
 	var err error
 	h.l, err = New(h.cfg, Parts{
-		Queue: h.q, Store: h.store, Rules: h.rules, SaveFindings: h.rec.saveFindings, EachFinding: h.rec.eachFinding,
+		Queue: h.q, Store: h.store, Rules: h.rules, SaveFindings: h.rec.saveFindings, EachFinding: h.rec.eachFinding, Muted: h.muted,
 		LoadState:     func(context.Context) (detect.State, error) { return h.state, nil },
 		SaveState:     func(_ context.Context, st detect.State) error { h.state = st; return nil },
 		SaveIncidents: h.rec.saveIncidents, SourcesFile: filepath.Join(h.dir, "sources.json"), Log: slog.New(slog.DiscardHandler),

@@ -67,6 +67,11 @@ type Parts struct {
 	LoadState func(ctx context.Context) (detect.State, error)
 	SaveState func(ctx context.Context, st detect.State) error
 
+	// Muted reports whether a rule, or a detector by its rule's id, is switched
+	// off: its findings are dropped before anybody sees them, and what it
+	// remembers or feeds goes on. It is asked for every finding. nil: none is.
+	Muted func(rule string) bool
+
 	// Observe is shown, in order and each once, the events that are kept and whose
 	// findings are recorded. It stands in the way of the next batch and must be
 	// quick; it may neither keep nor change an event. nil: nobody looks.

@@ -139,7 +139,15 @@ func (l *Live) match(m *sigma.Matcher, e *event.Event) (fs []detect.Finding) {
 			fs = nil
 		}
 	}()
-	return m.Match(e)
+	return l.unmuted(m.Match(e))
+}
+
+// unmuted leaves out the findings of rules that are switched off.
+func (l *Live) unmuted(fs []detect.Finding) []detect.Finding {
+	if l.p.Muted == nil || len(fs) == 0 {
+		return fs
+	}
+	return slices.DeleteFunc(fs, func(f detect.Finding) bool { return l.p.Muted(f.Rule.ID) })
 }
 
 // recordFindings saves what was found and tells those who listen.
