@@ -139,6 +139,20 @@ type HostState struct {
 	Isolate     string       `json:"isolate,omitempty"` // "", "now", "two_people" (protected), "no"
 }
 
+// ToCut reports whether the advice is to cut the host off.
+func (h HostState) ToCut() bool { return h.Isolate == "now" || h.Isolate == "two_people" }
+
+// ToCut returns the hosts that are to be cut off, with their addresses.
+func (in Incident) ToCut() map[string][]netip.Addr {
+	out := map[string][]netip.Addr{}
+	for _, h := range in.Hosts {
+		if h.ToCut() {
+			out[h.Host] = append(out[h.Host], h.Addresses...)
+		}
+	}
+	return out
+}
+
 // AccountState is what an incident says about one account.
 type AccountState struct {
 	Account     asset.Account `json:"account"`
@@ -274,4 +288,8 @@ type Result struct {
 	Findings  int64        `json:"findings"`
 	ByRule    []RuleCount  `json:"by_rule"`
 	Baseline  Baseline     `json:"baseline"`
+
+	// Places are, by host, where the machines that are to be cut off are drawn and
+	// whom to call: looked up when it is told, kept with no incident.
+	Places map[string][]asset.Place `json:"-"`
 }

@@ -29,7 +29,7 @@ type Device struct {
 	Known     []asset.Role   `json:"known_roles"`  // drawn and inferred
 	Owner     string         `json:"owner,omitempty"`
 	Contact   string         `json:"contact,omitempty"`    // whom to call at any hour
-	ContactOf string         `json:"contact_of,omitempty"` // "device" or "segment": whose contact that is
+	ContactOf string         `json:"contact_of,omitempty"` // asset.OfDevice or asset.OfSegment: whose contact that is
 	Note      inventory.Note `json:"note"`
 }
 
@@ -123,9 +123,9 @@ func (x joiner) device(m inventory.Machine) Device {
 	}
 	d.Owner, d.Contact = cmp.Or(d.Owner, d.Note.Owner), cmp.Or(d.Contact, d.Note.Contact)
 	if d.Contact != "" {
-		d.ContactOf = "device"
+		d.ContactOf = asset.OfDevice
 	} else if d.Segment != nil && d.Segment.Contact != "" {
-		d.Contact, d.ContactOf = d.Segment.Contact, "segment"
+		d.Contact, d.ContactOf = d.Segment.Contact, asset.OfSegment
 	}
 	for _, r := range m.Roles {
 		if !slices.Contains(d.Known, r) {
@@ -257,38 +257,27 @@ func (e *Estate) Device(sc identity.Scope, id string) (Device, error) {
 	return Device{}, fault.New(fault.NotFound, "there is no device %q", id)
 }
 
-// Place is where an address is drawn and whom to call about it.
-type Place struct {
-	Addr      netip.Addr `json:"address"`
-	Name      string     `json:"name,omitempty"`    // as drawn
-	Segment   string     `json:"segment,omitempty"` // "": in no drawn one
-	Of        string     `json:"of,omitempty"`      // agency
-	Contact   string     `json:"contact,omitempty"`
-	ContactOf string     `json:"contact_of,omitempty"` // "device" or "segment"
-}
-
 // Whom says of addresses where they are drawn and whom to call, as far as sc
 // goes; one that sc does not reach, or that nothing is known of, is left out.
-func (e *Estate) Whom(sc identity.Scope, as []netip.Addr) []Place {
+func (e *Estate) Whom(sc identity.Scope, as []netip.Addr) []asset.Place {
 	top, _ := e.Known()
-	x := join(top, nil)
-	out := []Place{}
+	p, out := top.Places(), []asset.Place{}
 	for _, a := range as {
-		p := Place{Addr: a}
-		if h := x.addr[a]; h != nil {
-			p.Name, p.Of, p.Contact = h.Name, h.Agency, h.Contact
+		if x, ok := p.At(a); ok && mayRead(sc, x.Of) {
+			out = append(out, x)
 		}
-		if p.Contact != "" {
-			p.ContactOf = "device"
-		}
-		if s, ok := top.SegmentOf(a); ok {
-			p.Segment, p.Of = s.Name, cmp.Or(p.Of, s.Agency)
-			if p.Contact == "" && s.Contact != "" {
-				p.Contact, p.ContactOf = s.Contact, "segment"
-			}
-		}
-		if p.Name+p.Segment != "" && mayRead(sc, p.Of) {
-			out = append(out, p)
+	}
+	return out
+}
+
+// Places says of machines by name where they are drawn and whom to call, as far
+// as sc goes.
+func (e *Estate) Places(sc identity.Scope, machines map[string][]netip.Addr) map[string][]asset.Place {
+	top, _ := e.Known()
+	p, out := top.Places(), make(map[string][]asset.Place, len(machines))
+	for host, as := range machines {
+		if xs := slices.DeleteFunc(p.Of(host, as), func(x asset.Place) bool { return !mayRead(sc, x.Of) }); len(xs) > 0 {
+			out[host] = xs
 		}
 	}
 	return out

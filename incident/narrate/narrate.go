@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/event"
 	"citywall/incident"
@@ -328,12 +329,65 @@ func Breakpoint(l text.Lang, b incident.Breakpoint) string {
 	return s
 }
 
-// Isolate is the advice for one host, "" when there is none.
-func Isolate(l text.Lang, h incident.HostState) string {
+// Isolate is the advice for one host, "" when there is none. One that is to be
+// cut off comes with the segment it lies in and whom to call, as drawn says by
+// host; what is not drawn is said too, and what to do about it. A nil drawn is an
+// inventory that is not at hand.
+func Isolate(l text.Lang, h incident.HostState, drawn map[string][]asset.Place) string {
 	if h.Isolate == "" {
 		return ""
 	}
-	return t(l, choose(l, "isolate."+h.Isolate, "isolate.no"), "host", h.Host, "addresses", addrs(l, h.Addresses))
+	s := t(l, choose(l, "isolate."+h.Isolate, "isolate.no"), "host", h.Host, "addresses", addrs(l, h.Addresses))
+	switch {
+	case !h.ToCut():
+		return s
+	case drawn == nil:
+		return s + t(l, "isolate.elsewhere")
+	}
+	places := drawn[h.Host]
+	if names := Segments(places); len(names) > 0 {
+		s += t(l, "isolate.segment", "segments", strings.Join(names, t(l, "list")))
+	} else {
+		s += t(l, "isolate.nosegment")
+	}
+	if len(Contacts(places)) == 0 {
+		agency := h.Agency
+		for i := 0; agency == "" && i < len(places); i++ {
+			agency = places[i].Of
+		}
+		if agency == "" {
+			return s + t(l, "isolate.nobody")
+		}
+		return s + t(l, "isolate.nobody.agency", "agency", agency)
+	}
+	said := map[string]bool{}
+	for _, p := range places {
+		if p.Contact != "" && !said[p.Contact] {
+			said[p.Contact] = true
+			s += t(l, "isolate.call."+p.ContactOf, "contact", p.Contact)
+		}
+	}
+	return s
+}
+
+// Segments are the drawn networks of places, each once.
+func Segments(places []asset.Place) []string {
+	return distinct(places, func(p asset.Place) string { return p.Segment })
+}
+
+// Contacts are whom to call about places, each once.
+func Contacts(places []asset.Place) []string {
+	return distinct(places, func(p asset.Place) string { return p.Contact })
+}
+
+func distinct(places []asset.Place, of func(asset.Place) string) []string {
+	var out []string
+	for _, p := range places {
+		if v := of(p); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func addrs(l text.Lang, as []netip.Addr) string {

@@ -4,7 +4,11 @@
 package narrate
 
 import (
+	"flag"
+	"fmt"
 	"net/netip"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +17,8 @@ import (
 	"citywall/incident"
 	"citywall/internal/text"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden file; read it afterwards")
 
 func hop() incident.Hop {
 	at := time.Date(2020, 4, 30, 0, 33, 26, 283442000, time.UTC)
@@ -40,6 +46,50 @@ func TestFirstCompromise(t *testing.T) {
 	want := "a was compromised at the latest at 2026-01-01 20:00:00.000 UTC (01-02 04:00:00 Taipei). The logs begin at 2026-01-01 00:00:00.000 UTC (08:00:00 Taipei); entry may be earlier."
 	if got := FirstCompromise(text.En, f); got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestIsolate: advice to cut off names the segment and whom to call, and says
+// what to do when either is not known. Oracle: the golden file, read by people.
+func TestIsolate(t *testing.T) {
+	a := netip.MustParseAddr
+	h := func(host, how, agency string, as ...netip.Addr) incident.HostState {
+		return incident.HostState{Host: host, Isolate: how, Agency: agency, Addresses: as}
+	}
+	drawn := asset.Topology{
+		Segments: []asset.Segment{
+			{Name: "wards", Prefix: netip.MustParsePrefix("10.1.0.0/16"), Agency: "hospital", Contact: "wards 02-0000-0001"},
+			{Name: "server room", Prefix: netip.MustParsePrefix("10.2.0.0/24"), Agency: "hospital"},
+			{Name: "lobby", Prefix: netip.MustParsePrefix("10.4.0.0/24")},
+		},
+		Hosts: []asset.Host{{Name: "fs01", Addresses: []netip.Addr{a("10.2.0.5")}, Contact: "storage 0900-000-002"}},
+	}.Places()
+	var b strings.Builder
+	for _, l := range []text.Lang{text.En, text.ZhTW} {
+		for _, x := range []incident.HostState{
+			h("pc1", "now", "", a("10.1.0.9")), h("fs01", "now", "", a("10.2.0.5")), h("fs01", "two_people", "", a("10.2.0.5"), a("10.1.0.5")),
+			h("bk01", "now", "", a("10.2.0.9")), h("tv", "now", "", a("10.4.0.9")), h("pc7", "now", "A07", a("10.7.0.1")), h("pc7", "now", "", a("10.7.0.1")), h("pc1", "no", "", a("10.1.0.9")), h("pc1", "", ""),
+		} {
+			fmt.Fprintln(&b, Isolate(l, x, map[string][]asset.Place{x.Host: drawn.Of(x.Host, x.Addresses)}))
+		}
+		fmt.Fprintln(&b, Isolate(l, h("pc1", "now", "", a("10.1.0.9")), nil))
+	}
+	golden(t, "testdata/isolate.golden", b.String())
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("not as %s says (read the difference, then -update):\n%s", file, got)
 	}
 }
 

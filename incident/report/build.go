@@ -4,6 +4,7 @@
 package report
 
 import (
+	"citywall/asset"
 	"citywall/incident"
 	"citywall/incident/narrate"
 	"citywall/internal/text"
@@ -30,13 +31,13 @@ func New(r incident.Result, l text.Lang) Doc {
 		d.Findings.ByRule = append(d.Findings.ByRule, RuleCount{c.Rule.ID, c.Rule.Title, c.Rule.Author, c.Rule.Level.String(), c.Count, stamp(c.First), stamp(c.Last)})
 	}
 	for _, inc := range r.Incidents {
-		d.Incidents = append(d.Incidents, One(inc, l))
+		d.Incidents = append(d.Incidents, one(inc, r.Places, l))
 	}
 	return d
 }
 
-// One words a single incident.
-func One(inc incident.Incident, l text.Lang) Incident {
+// one words a single incident.
+func one(inc incident.Incident, places map[string][]asset.Place, l text.Lang) Incident {
 	x := Incident{
 		ID: inc.ID, Severity: inc.Severity.String(), SeverityReasons: reasons(l, inc.SeverityReasons), Title: narrate.Title(l, inc),
 		First: stamp(inc.First), Last: stamp(inc.Last),
@@ -59,8 +60,9 @@ func One(inc incident.Incident, l text.Lang) Incident {
 	}
 	for _, h := range inc.Hosts {
 		x.Hosts = append(x.Hosts, Host{h.Host, addresses(h.Addresses), h.Compromised, stamp(h.First), stamp(h.Last), reasons(l, h.Reasons)})
-		if h.Isolate == "now" || h.Isolate == "two_people" {
-			x.Isolate = append(x.Isolate, Isolate{h.Host, h.Isolate, narrate.Isolate(l, h)})
+		if h.ToCut() {
+			ps := places[h.Host]
+			x.Isolate = append(x.Isolate, Isolate{h.Host, h.Isolate, list(narrate.Segments(ps)), list(narrate.Contacts(ps)), narrate.Isolate(l, h, places)})
 		}
 	}
 	for _, a := range inc.Accounts {

@@ -211,9 +211,11 @@ type Breakpoint struct {
 
 // Isolate is the advice to cut off one host.
 type Isolate struct {
-	Host     string `json:"host"`
-	How      string `json:"how"` // now, two_people
-	Sentence string `json:"sentence"`
+	Host     string   `json:"host"`
+	How      string   `json:"how"`      // now, two_people
+	Segments []string `json:"segments"` // it is drawn in
+	Contacts []string `json:"contacts"` // whom to call at any hour
+	Sentence string   `json:"sentence"`
 }
 
 // Separate says why another incident is not this one.

@@ -8,14 +8,18 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"html"
 	"io"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"citywall/asset"
 	"citywall/incident"
 	"citywall/incident/incidenttest"
 	"citywall/internal/shared"
@@ -70,6 +74,38 @@ func TestJSONContract(t *testing.T) {
 	}
 	if s := b.String(); strings.Contains(s, ": null,\n      \"hosts\"") || strings.Contains(s, `"notes": null`) {
 		t.Error("a list is null")
+	}
+}
+
+// TestWhomToCall: each report of a host to cut off names its segment and whom to
+// call, in the words that narrate's golden file holds.
+func TestWhomToCall(t *testing.T) {
+	r := result()
+	cut := r.Incidents[0].ToCut()
+	if len(cut) < 2 {
+		t.Fatalf("the hospital advises to cut off %d machines", len(cut))
+	}
+	hosts := slices.Sorted(maps.Keys(cut))
+	r.Places = map[string][]asset.Place{hosts[0]: {{Name: hosts[0], Segment: "ward <7>", Contact: "nurse 02-0000-0007", ContactOf: asset.OfSegment}}}
+	for _, l := range []text.Lang{text.En, text.ZhTW} {
+		d := New(r, l).Incidents[0]
+		if len(d.Isolate) != len(cut) {
+			t.Errorf("%s: %d sentences for %d machines", l, len(d.Isolate), len(cut))
+		}
+		for _, i := range d.Isolate {
+			if known := i.Host == hosts[0]; known != strings.Contains(i.Sentence, "02-0000-0007") || known != (len(i.Segments) == 1 && len(i.Contacts) == 1) || i.Segments == nil || i.Contacts == nil {
+				t.Errorf("%s: %+v", l, i)
+			}
+		}
+		for _, f := range []string{"text", "html", "json"} {
+			var b bytes.Buffer
+			if err := Write(&b, r, l, f); err != nil {
+				t.Fatal(err)
+			}
+			if s := html.UnescapeString(b.String()); !strings.Contains(s, "nurse 02-0000-0007") || !strings.Contains(s, "ward <7>") && f != "json" {
+				t.Errorf("%s in %s does not say whom to call, or where", f, l)
+			}
+		}
 	}
 }
 

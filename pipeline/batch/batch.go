@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/detect/sigma"
 	"citywall/event"
@@ -59,7 +60,18 @@ func Investigate(ctx context.Context, o Options) (incident.Result, error) {
 	if err != nil {
 		return incident.Result{}, err
 	}
-	return t.result(ctx, files.note(sources))
+	r, err := t.result(ctx, files.note(sources))
+	if err != nil {
+		return incident.Result{}, err
+	}
+	drawn := o.Correlate.Topology.Places()
+	r.Places = map[string][]asset.Place{}
+	for _, in := range r.Incidents {
+		for host, as := range in.ToCut() {
+			r.Places[host] = drawn.Of(host, as)
+		}
+	}
+	return r, nil
 }
 
 // chunk is how many events one worker takes at a time.

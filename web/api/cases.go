@@ -51,7 +51,7 @@ func (s *Server) waiting(w http.ResponseWriter, r *http.Request, who desk.Who) e
 		return err
 	}
 	defer p.Close()
-	return put(w, opened{p.Manifest, p.SHA256, p.Signer, p.Sealed, Words(lang(r), p.Incident)})
+	return put(w, opened{p.Manifest, p.SHA256, p.Signer, p.Sealed, Words(lang(r), p.Incident, nil)})
 }
 
 func (s *Server) openFrom(w http.ResponseWriter, r *http.Request, who desk.Who) error {
@@ -276,5 +276,5 @@ func (s *Server) caseReport(w http.ResponseWriter, r *http.Request, who desk.Who
 	if err != nil {
 		return err
 	}
-	return putReport(w, r, *f.Incident, format, "case-"+short(f.ID))
+	return putReport(w, r, desk.One(*f.Incident, nil), format, "case-"+short(f.ID))
 }

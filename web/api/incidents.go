@@ -73,14 +73,14 @@ func newRow(l text.Lang, x incidentdb.Row) IncidentRow {
 
 func (s *Server) incident(w http.ResponseWriter, r *http.Request, who desk.Who) error {
 	rec, err := s.Desk.Incident(r.Context(), who, r.PathValue("id"))
-	return s.putIncident(w, r, rec, err)
+	return s.putIncident(w, r, who, rec, err)
 }
 
-func (s *Server) putIncident(w http.ResponseWriter, r *http.Request, rec incidentdb.Record, err error) error {
+func (s *Server) putIncident(w http.ResponseWriter, r *http.Request, who desk.Who, rec incidentdb.Record, err error) error {
 	if err != nil {
 		return err
 	}
-	out := Incident{Record: rec, Words: Words(lang(r), rec.Incident), Moves: []string{}}
+	out := Incident{Record: rec, Words: Words(lang(r), rec.Incident, s.Desk.ToCut(who, rec.Incident)), Moves: []string{}}
 	for _, m := range incidentdb.Moves(rec.State) {
 		out.Moves = append(out.Moves, string(m))
 	}
@@ -159,16 +159,16 @@ func (s *Server) incidentReport(w http.ResponseWriter, r *http.Request, who desk
 	if err != nil {
 		return err
 	}
-	return putReport(w, r, rec.Incident, format, "incident-"+short(rec.ID))
+	return putReport(w, r, desk.One(rec.Incident, s.Desk.ToCut(who, rec.Incident)), format, "incident-"+short(rec.ID))
 }
 
 // putReport writes a report as a download. It is opened outside the console:
 // a report is a file of its own, with its own styles.
-func putReport(w http.ResponseWriter, r *http.Request, in incident.Incident, format, name string) error {
+func putReport(w http.ResponseWriter, r *http.Request, res incident.Result, format, name string) error {
 	kind := reportKinds[format]
 	attach(w, kind[0], name+"."+kind[1])
 	out := &counted{w: w}
-	return out.failed(report.Write(out, desk.One(in), lang(r), format))
+	return out.failed(report.Write(out, res, lang(r), format))
 }
 
 func short(id string) string { return id[:min(8, len(id))] }
@@ -183,7 +183,7 @@ func (s *Server) incidentState(w http.ResponseWriter, r *http.Request, who desk.
 		return err
 	}
 	rec, err := s.Desk.SetState(r.Context(), who, r.PathValue("id"), in.Version, in.State, in.Reason)
-	return s.putIncident(w, r, rec, err)
+	return s.putIncident(w, r, who, rec, err)
 }
 
 func (s *Server) incidentOwner(w http.ResponseWriter, r *http.Request, who desk.Who) error {
@@ -195,7 +195,7 @@ func (s *Server) incidentOwner(w http.ResponseWriter, r *http.Request, who desk.
 		return err
 	}
 	rec, err := s.Desk.SetOwner(r.Context(), who, r.PathValue("id"), in.Version, in.Owner)
-	return s.putIncident(w, r, rec, err)
+	return s.putIncident(w, r, who, rec, err)
 }
 
 func (s *Server) incidentNote(w http.ResponseWriter, r *http.Request, who desk.Who) error {
@@ -222,7 +222,7 @@ func (s *Server) incidentMerge(w http.ResponseWriter, r *http.Request, who desk.
 		return err
 	}
 	rec, err := s.Desk.Merge(r.Context(), who, r.PathValue("id"), in.Version, in.Into, in.Reason)
-	return s.putIncident(w, r, rec, err)
+	return s.putIncident(w, r, who, rec, err)
 }
 
 func (s *Server) incidentUnmerge(w http.ResponseWriter, r *http.Request, who desk.Who) error {
@@ -234,7 +234,7 @@ func (s *Server) incidentUnmerge(w http.ResponseWriter, r *http.Request, who des
 		return err
 	}
 	rec, err := s.Desk.Unmerge(r.Context(), who, r.PathValue("id"), in.Version, in.Reason)
-	return s.putIncident(w, r, rec, err)
+	return s.putIncident(w, r, who, rec, err)
 }
 
 func (s *Server) incidentSplit(w http.ResponseWriter, r *http.Request, who desk.Who) error {
@@ -248,7 +248,7 @@ func (s *Server) incidentSplit(w http.ResponseWriter, r *http.Request, who desk.
 		return err
 	}
 	rec, err := s.Desk.Split(r.Context(), who, r.PathValue("id"), in.Version, incidentdb.Selection{Hosts: in.Hosts, Findings: in.Findings}, in.Reason)
-	return s.putIncident(w, r, rec, err)
+	return s.putIncident(w, r, who, rec, err)
 }
 
 // given is a package that was sent.

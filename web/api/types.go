@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"citywall/asset"
 	"citywall/event"
 	"citywall/identity/identitydb"
 	"citywall/incident"
@@ -100,8 +101,9 @@ type IncidentWords struct {
 	Isolate         []string  `json:"isolate"`
 }
 
-// Words builds the sentences of an incident.
-func Words(l text.Lang, in incident.Incident) IncidentWords {
+// Words builds the sentences of an incident. places say where the machines that
+// are to be cut off are drawn and whom to call; nil where that is not known.
+func Words(l text.Lang, in incident.Incident, places map[string][]asset.Place) IncidentWords {
 	w := IncidentWords{
 		Lang: l, Title: narrate.Title(l, in), FirstCompromise: narrate.FirstCompromise(l, in.FirstCompromise), Entry: narrate.Entry(l, in.Entry),
 		Severity: []string{}, Hops: []string{}, Steps: []string{}, Suspicious: []string{}, Breakpoints: []string{}, Isolate: []string{},
@@ -122,8 +124,8 @@ func Words(l text.Lang, in incident.Incident) IncidentWords {
 		w.Breakpoints = append(w.Breakpoints, narrate.Breakpoint(l, b))
 	}
 	for _, h := range in.Hosts {
-		if h.Isolate == "now" || h.Isolate == "two_people" {
-			w.Isolate = append(w.Isolate, narrate.Isolate(l, h))
+		if h.ToCut() {
+			w.Isolate = append(w.Isolate, narrate.Isolate(l, h, places))
 		}
 	}
 	return w

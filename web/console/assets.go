@@ -6,7 +6,6 @@ package console
 import (
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -296,44 +295,26 @@ type whomRow struct {
 }
 
 // whom says whom to call about machines that are to be cut off, those without
-// anybody last. Without an inventory, or the right to read it, nobody is named.
-func (s *Server) whom(r *http.Request, c door.Caller, cut ...[]incident.HostState) ([]whomRow, error) {
-	if !s.Desk.Allowed(c.Who, identity.AssetRead) {
-		return nil, nil
-	}
-	var as []netip.Addr
-	of := map[netip.Addr]string{}
-	for _, h := range slices.Concat(cut...) {
-		for _, a := range h.Addresses {
-			as, of[a] = append(as, a), h.Host
-		}
-	}
-	places, err := s.Desk.Whom(r.Context(), c.Who, as)
-	if fault.Is(err, fault.Unavailable) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
+// anybody last.
+func whom(places map[string][]asset.Place, cut ...[]incident.HostState) []whomRow {
 	var out []whomRow
-	for _, p := range places {
+	add := func(host string, p asset.Place) {
 		i := slices.IndexFunc(out, func(x whomRow) bool { return x.Segment == p.Segment && x.Contact == p.Contact })
 		if i < 0 {
 			i = len(out)
 			out = append(out, whomRow{Segment: p.Segment, Contact: p.Contact, ContactOf: p.ContactOf})
 		}
-		if h := of[p.Addr]; !slices.Contains(out[i].Hosts, h) {
-			out[i].Hosts = append(out[i].Hosts, h)
+		if !slices.Contains(out[i].Hosts, host) {
+			out[i].Hosts = append(out[i].Hosts, host)
 		}
 	}
-	var unknown whomRow
 	for _, h := range slices.Concat(cut...) {
-		if !slices.ContainsFunc(out, func(x whomRow) bool { return slices.Contains(x.Hosts, h.Host) }) {
-			unknown.Hosts = append(unknown.Hosts, h.Host)
+		for _, p := range places[h.Host] {
+			add(h.Host, p)
 		}
-	}
-	if len(unknown.Hosts) > 0 {
-		out = append(out, unknown)
+		if len(places[h.Host]) == 0 {
+			add(h.Host, asset.Place{})
+		}
 	}
 	slices.SortStableFunc(out, func(a, b whomRow) int {
 		switch {
@@ -344,5 +325,5 @@ func (s *Server) whom(r *http.Request, c door.Caller, cut ...[]incident.HostStat
 		}
 		return -1
 	})
-	return out, nil
+	return out
 }

@@ -139,7 +139,9 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"suspect": func(x incident.Suspect) string { return narrate.Suspect(l, x) },
 		"brk":     func(b incident.Breakpoint) string { return narrate.Breakpoint(l, b) },
 		"reason":  func(r incident.Reason) string { return narrate.Reason(l, r) },
-		"isolate": func(h incident.HostState) string { return narrate.Isolate(l, h) },
+		"isolate": func(h incident.HostState, places map[string][]asset.Place) string {
+			return narrate.Isolate(l, h, places)
+		},
 		"action":  func(a event.Action) string { return narrate.Action(l, a) },
 		"pointer": pointer,
 		"addrs":   addrs,

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/identity"
 	"citywall/incident"
@@ -95,6 +96,7 @@ type story struct {
 	External    []incident.HostState
 	CutNow      []incident.HostState
 	CutTwo      []incident.HostState
+	Places      map[string][]asset.Place // of those, where they are drawn and whom to call
 	Findings    []detect.Finding
 	FindingsAll int
 	EventBase   string // "/events/" or "/cases/…/events/"
@@ -215,8 +217,8 @@ func (s *Server) incident(w http.ResponseWriter, r *http.Request, c door.Caller)
 	if d.History, err = s.Desk.IncidentHistory(ctx, c.Who, rec.ID); err != nil {
 		return err
 	}
-	if d.Whom, err = s.whom(r, c, st.CutNow, st.CutTwo); err != nil {
-		return err
+	if d.Places = s.Desk.ToCut(c.Who, rec.Incident); d.Places != nil {
+		d.Whom = whom(d.Places, st.CutNow, st.CutTwo)
 	}
 	for _, a := range []identity.Action{identity.IncidentNote, identity.IncidentTriage, identity.IncidentClose, identity.IncidentMerge, identity.IncidentHandover, identity.EventSearch} {
 		d.May[string(a)] = s.Desk.AllowedOn(c.Who, a, rec)

@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 
+	"citywall/asset"
 	"citywall/exposure/estate"
 	"citywall/exposure/inventory"
 	"citywall/exposure/inventory/drawing"
 	"citywall/identity"
+	"citywall/incident"
 	"citywall/internal/fault"
 )
 
@@ -63,12 +65,23 @@ func (d *Desk) Asset(_ context.Context, who Who, id string) (estate.Device, erro
 const maxWhom = 1000
 
 // Whom says of addresses where they are drawn and whom to call.
-func (d *Desk) Whom(_ context.Context, who Who, as []netip.Addr) ([]estate.Place, error) {
+func (d *Desk) Whom(_ context.Context, who Who, as []netip.Addr) ([]asset.Place, error) {
 	e, err := d.assets(who, identity.AssetRead)
 	if err != nil {
 		return nil, err
 	}
 	return e.Whom(who.Scope(), as[:min(len(as), maxWhom)]), nil
+}
+
+// ToCut says of the machines that an incident advises to cut off, by name, where
+// they are drawn and whom to call. Without an inventory, or the right to read
+// it, nothing is said.
+func (d *Desk) ToCut(who Who, in incident.Incident) map[string][]asset.Place {
+	e, err := d.assets(who, identity.AssetRead)
+	if err != nil {
+		return nil
+	}
+	return e.Places(who.Scope(), in.ToCut())
 }
 
 // ListSegments returns what is drawn of networks.

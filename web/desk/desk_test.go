@@ -341,7 +341,7 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 // own password, and what anybody may know.
 var open = map[string]bool{
 	"Login": true, "UseLink": true, "Resume": true, "ByToken": true, "Holds": true, "Logout": true, "ChangePassword": true,
-	"Now": true, "Version": true, "Realms": true, "Allowed": true, "AllowedOn": true, "ReadQuery": true, "CanSend": true, "CanHandOver": true,
+	"Now": true, "Version": true, "Realms": true, "Allowed": true, "AllowedOn": true, "ToCut": true, "ReadQuery": true, "CanSend": true, "CanHandOver": true,
 }
 
 // shut are capabilities that panic when anything is asked of them.

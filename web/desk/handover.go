@@ -103,7 +103,7 @@ func (d *Desk) makePackage(ctx context.Context, who Who, r incidentdb.Record, re
 	}
 	for _, l := range []text.Lang{text.ZhTW, text.En} {
 		var b bytes.Buffer
-		if err := report.Write(&b, One(r.Incident), l, "html"); err != nil {
+		if err := report.Write(&b, One(r.Incident, d.ToCut(who, r.Incident)), l, "html"); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}
 		c.Reports["report."+string(l)+".html"] = b.Bytes()
@@ -141,8 +141,9 @@ func (d *Desk) makePackage(ctx context.Context, who Who, r incidentdb.Record, re
 }
 
 // One is an investigation that found one incident: what a report is made from.
-func One(in incident.Incident) incident.Result {
-	return incident.Result{Incidents: []incident.Incident{in}, Findings: int64(len(in.Findings)), Baseline: incident.Baseline{Days: in.BaselineDays}}
+// places are what ToCut says, nil where that is not known.
+func One(in incident.Incident, places map[string][]asset.Place) incident.Result {
+	return incident.Result{Places: places, Incidents: []incident.Incident{in}, Findings: int64(len(in.Findings)), Baseline: incident.Baseline{Days: in.BaselineDays}}
 }
 
 func values[T any](xs []T) iter.Seq2[T, error] {
