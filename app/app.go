@@ -182,8 +182,8 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 		return a, err
 	}
 
-	// What judges: rules and correlation. They know the network as it was drawn
-	// when the program started.
+	// What judges: rules and correlation. Rules know the network as it was drawn
+	// when they were read; correlation hears of every change.
 	top, clash := a.estate.Known()
 	for _, c := range clash {
 		a.log.Warn("drawings of the network contradict each other; the configuration and then the newest counts", "what", c)
@@ -207,6 +207,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.pipeline, err = a.newPipeline(corr); err != nil {
 		return a, err
 	}
+	a.estate.OnChange(a.pipeline.SetTopology)
 	if a.alarms, err = a.newWatch(); err != nil {
 		return a, err
 	}

@@ -132,7 +132,7 @@ func (e *Estate) Decide(ctx context.Context, actor, id string, to drawing.State)
 	if err != nil {
 		return v, err
 	}
-	return v, e.redraw(ctx)
+	return v, e.change(ctx)
 }
 
 // Drawings lists what was handed in, without topologies, the newest first.
@@ -148,5 +148,5 @@ func (e *Estate) PutNote(ctx context.Context, actor string, n inventory.Note) (i
 	if err != nil {
 		return n, err
 	}
-	return n, e.redraw(ctx)
+	return n, e.change(ctx)
 }

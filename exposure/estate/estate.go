@@ -70,6 +70,7 @@ type Estate struct {
 		passed  int64
 	}
 	decide sync.Mutex // one change of drawings or notes at a time
+	redrew func(asset.Topology)
 }
 
 // drawn is what counts: the configuration, then what people wrote, then the
@@ -270,6 +271,26 @@ func (e *Estate) Known() (t asset.Topology, clash []string) {
 	}
 	t.Hosts = append(t.Hosts, more...)
 	return t, e.drawn.clash
+}
+
+// OnChange has f called with Known whenever a drawing was accepted or retired, or
+// a note written, before the act is done with. There is one f; it must be quick.
+func (e *Estate) OnChange(f func(asset.Topology)) {
+	e.decide.Lock()
+	defer e.decide.Unlock()
+	e.redrew = f
+}
+
+// change is redraw, told of. decide is held.
+func (e *Estate) change(ctx context.Context) error {
+	if err := e.redraw(ctx); err != nil {
+		return err
+	}
+	if e.redrew != nil {
+		t, _ := e.Known()
+		e.redrew(t)
+	}
+	return nil
 }
 
 // redraw reads drawings and notes anew.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/event"
 	"citywall/incident"
@@ -19,7 +20,7 @@ type Engine struct {
 	cfg   filled
 	facts *fact.Store
 
-	seen  int64 // facts.Events and findings at the last answer
+	seen  int64 // count at the last answer; -1: it does not hold any more
 	count int64
 	last  *answer
 }
@@ -41,6 +42,13 @@ func New(cfg Config) *Engine {
 func (e *Engine) Observe(ev *event.Event, fs []detect.Finding) {
 	e.count++
 	e.facts.Observe(ev, fs)
+}
+
+// SetTopology exchanges what is known of the network beforehand. Nothing that
+// was observed is lost: the next answer is that of an engine which knew t from
+// the beginning.
+func (e *Engine) SetTopology(t asset.Topology) {
+	e.cfg.Topology, e.seen = t, -1
 }
 
 // Incidents returns the incidents of everything observed so far, the most

@@ -64,7 +64,14 @@ func (l *Live) correlate(ctx context.Context, stop <-chan struct{}) error {
 				return c.answer(ctx)
 			}
 			c.observe(b)
+		case <-l.redrawn:
+			c.redraw()
 		case done := <-l.settle:
+			select {
+			case <-l.redrawn:
+				c.redraw()
+			default:
+			}
 			for more := true; more; {
 				select {
 				case b, ok := <-l.handed:
@@ -133,6 +140,13 @@ func (c *correlator) observe(b *batch) {
 	}
 }
 
+// redraw gives the engine the newest topology. The next answer is as urgent as
+// after findings: a person waits for it.
+func (c *correlator) redraw() {
+	c.engine.SetTopology(*c.l.topology.Load())
+	c.dirty, c.urgent = true, true
+}
+
 // answer recomputes and saves the incidents.
 func (c *correlator) answer(ctx context.Context) error {
 	if !c.dirty {
@@ -196,7 +210,9 @@ func (c *correlator) refill(ctx context.Context) error {
 // readBack fills a new engine, the newest first; the engine does not mind the
 // order. cut reports that RefillMax ended it.
 func (c *correlator) readBack(ctx context.Context) (cut bool, err error) {
-	c.engine, c.recent = correlate.New(c.l.p.Correlate), newRecent(recentEvents)
+	cfg := c.l.p.Correlate
+	cfg.Topology = *c.l.topology.Load()
+	c.engine, c.recent = correlate.New(cfg), newRecent(recentEvents)
 	c.stored, c.found = nil, nil
 	now := c.l.now().UTC()
 	scope := identity.Scope{Realm: c.l.cfg.Realm}

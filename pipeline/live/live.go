@@ -34,6 +34,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/detect/behaviour"
 	"citywall/detect/sigma"
@@ -102,7 +103,9 @@ type Live struct {
 	sources  *sources
 	hub      hub
 
-	handed   chan *batch // to the correlator; closed when the last stage ends
+	topology atomic.Pointer[asset.Topology] // that correlation knows
+	redrawn  chan struct{}                  // tells the correlator of another topology
+	handed   chan *batch                    // to the correlator; closed when the last stage ends
 	settle   chan chan error
 	inFlight atomic.Int64 // packs taken and not yet acknowledged
 	st       counters
@@ -131,7 +134,7 @@ func New(cfg Config, p Parts) (*Live, error) {
 	}
 	l := &Live{
 		cfg: cfg, p: p, now: p.Now, log: p.Log, record: ingest.Record,
-		handed: make(chan *batch, 2), settle: make(chan chan error), trouble: map[string]Trouble{}, held: map[uint64]queue.Delivery{},
+		redrawn: make(chan struct{}, 1), handed: make(chan *batch, 2), settle: make(chan chan error), trouble: map[string]Trouble{}, held: map[uint64]queue.Delivery{},
 	}
 	if l.now == nil {
 		l.now = time.Now
@@ -144,8 +147,19 @@ func New(cfg Config, p Parts) (*Live, error) {
 	if l.sources, err = newSources(cfg, p.SourcesFile, l.now, l.hub.send, p.Log); err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
+	l.topology.Store(&p.Correlate.Topology)
 	l.SetRules(p.Rules)
 	return l, nil
+}
+
+// SetTopology exchanges what correlation knows of the network. It keeps all it
+// has observed and answers anew, as if it had known t from the beginning.
+func (l *Live) SetTopology(t asset.Topology) {
+	l.topology.Store(&t)
+	select {
+	case l.redrawn <- struct{}{}:
+	default: // it will see the newest when it looks
+	}
 }
 
 // SetRules exchanges the rules. Batches that are being matched finish with the
