@@ -88,14 +88,19 @@ func (s Source) Origin(format string, p Pos) event.Origin {
 // copy under another name gives the same ids; that of a live record depends on
 // its sender and stream.
 func (s Source) Event(format string, p Pos) *event.Event {
+	return &event.Event{
+		ID: s.ID(p.Seq), Realm: s.Realm, Agency: s.Agency,
+		Received: s.Received, Source: s.Name, Origin: s.Origin(format, p),
+	}
+}
+
+// ID returns the id that Event gives the record at Pos.Seq.
+func (s *Source) ID(seq uint64) event.ID {
 	src, stream := s.Name, s.Stream
 	if s.SHA256 != "" {
 		src, stream = "file", s.SHA256
 	}
-	return &event.Event{
-		ID: event.NewID(src, stream, p.Seq), Realm: s.Realm, Agency: s.Agency,
-		Received: s.Received, Source: s.Name, Origin: s.Origin(format, p),
-	}
+	return event.NewID(src, stream, seq)
 }
 
 // Emit receives events in the order of the file. An error stops the decoder,

@@ -74,7 +74,7 @@ func decodeAll(t testing.TB, data []byte, src format.Source) ([]*event.Event, fo
 	st, err := decode(context.Background(), bytes.NewReader(data), src, func(e *event.Event) error {
 		out = append(out, e)
 		return nil
-	})
+	}, new(kit))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,29 +222,4 @@ func TestExpectedCounts(t *testing.T) {
 	for name := range want {
 		t.Errorf("%s is expected and absent", name)
 	}
-}
-
-// BenchmarkDecode decodes the largest shared logs, bytes in memory, fields and
-// canonical JSON made for every record.
-func BenchmarkDecode(b *testing.B) {
-	var logs [][]byte
-	eachMember(b, "evtx/decode/evtx-samples.zip", func(name string, data []byte) {
-		switch path.Base(name) {
-		case "security.evtx", "system.evtx", "sample-with-irregular-bool-values.evtx", "sysmon.evtx":
-			logs = append(logs, data)
-		}
-	})
-	b.ReportAllocs()
-	n := int64(0)
-	for b.Loop() {
-		for _, data := range logs {
-			st, err := decode(context.Background(), bytes.NewReader(data), format.Source{SHA256: "x"}, func(*event.Event) error { return nil })
-			if err != nil {
-				b.Fatal(err)
-			}
-			n += st.Decoded
-		}
-	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n), "us/record")
 }

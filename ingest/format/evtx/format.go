@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 	"time"
 
 	"citywall/event"
@@ -18,8 +19,15 @@ import (
 
 // Format returns the decoder of Windows event logs. A record does not stand
 // alone, so there is no Record function.
+//
+// What decoders know of templates is kept for the next file.
 func Format() format.Format {
-	return format.Format{Name: "evtx", Sniff: sniff, Decode: decode}
+	kits := sync.Pool{New: func() any { return new(kit) }}
+	return format.Format{Name: "evtx", Sniff: sniff, Decode: func(ctx context.Context, r io.Reader, src format.Source, emit format.Emit) (format.Stats, error) {
+		k := kits.Get().(*kit)
+		defer kits.Put(k)
+		return decode(ctx, r, src, emit, k)
+	}}
 }
 
 // sniff knows a log by its magic, and a bare chunk (cut out of a disk image)
@@ -35,25 +43,39 @@ func sniff(head []byte) int {
 }
 
 // decode reads a log chunk by chunk to the end of r, whatever its header says.
-func decode(ctx context.Context, r io.Reader, src format.Source, emit format.Emit) (format.Stats, error) {
-	d := decoder{src: src, emit: emit}
+func decode(ctx context.Context, r io.Reader, src format.Source, emit format.Emit, k *kit) (format.Stats, error) {
+	d := decoder{kit: k, src: src, emit: emit, model: *src.Event("evtx", format.Pos{})}
+	d.model.Product = "windows"
+	d.c.lend = nil // of another file
 	err := d.file(ctx, r)
 	d.report()
 	return d.st, err
 }
 
-// decoder reads one file. Memory: one chunk, its templates, one record.
-type decoder struct {
-	src  format.Source
-	emit format.Emit
-	st   format.Stats
-
+// kit is what decoders of one file after another use again.
+type kit struct {
+	buf   []byte // one chunk
 	c     chunk
 	tree  builder
 	flat  flattener
+	run   runner
 	spans []span
 	raw   []byte
+	slow  bool  // every record by the slow way: for tests
+	ran   int64 // records that ran as programs
+}
+
+// decoder reads one file. Memory: one chunk, its templates, one record, and
+// the programs of the templates so far.
+type decoder struct {
+	*kit
+	src   format.Source
+	emit  format.Emit
+	st    format.Stats
+	model event.Event // what all events of the file have
 	ids   continuity
+
+	quick bool // records of this chunk may run as programs
 
 	headerChunks       int
 	beyond             int64 // live records in chunks beyond the header's count
@@ -70,7 +92,10 @@ type decoder struct {
 
 // file reads the file header and all blocks.
 func (d *decoder) file(ctx context.Context, r io.Reader) error {
-	buf := make([]byte, chunkSize)
+	if d.buf == nil {
+		d.buf = make([]byte, chunkSize)
+	}
+	buf := d.buf
 	n, err := io.ReadFull(r, buf[:fileHeader])
 	if err == io.EOF {
 		return nil // an empty file has nothing that could be damaged
@@ -158,10 +183,8 @@ func (d *decoder) block(b []byte, n int32, base int64) error {
 	spans, end, err := d.c.live(d.spans[:0])
 	d.spans = spans
 	before := d.st.Decoded
-	for _, s := range spans {
-		if err := d.record(s, false); err != nil {
-			return err
-		}
+	if err := d.live(spans); err != nil {
+		return err
 	}
 	if d.headerChunks >= 0 && d.st.Chunks > d.headerChunks {
 		d.beyond += d.st.Decoded - before
@@ -204,10 +227,93 @@ func (d *decoder) noChunk(b []byte, n int32, base int64) error {
 	return d.carveSpans(d.spans)
 }
 
-// record decodes one record and emits it. An error is emit's.
-func (d *decoder) record(s span, carved bool) error {
+// live decodes the live records of the chunk: as programs where that is sure
+// to say what the slow way says, and the others the slow way.
+//
+// The budgets of a chunk, and templates that cannot be read, make what a record
+// says depend on those before it. When one of these may matter, what the slow
+// way would know by now is made up for, and the rest of the chunk goes that way.
+func (d *decoder) live(spans []span) error {
+	d.quick = !d.slow && !d.src.Carve
+	d.run.open(&d.c)
+	for i, s := range spans {
+		if d.quick && d.run.record(s) {
+			if !d.run.over() {
+				d.ran++
+				if err := d.quickly(s); err != nil {
+					return err
+				}
+				continue
+			}
+			d.makeUp(spans[:i])
+		}
+		root, err := d.tree.record(&d.c, s)
+		if d.quick && (err != nil || d.run.over()) {
+			d.makeUp(spans[:i])
+			root, err = d.tree.record(&d.c, s)
+		}
+		if err := d.record(s, root, err, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeUp brings the chunk to where the slow way would be after these records.
+func (d *decoder) makeUp(spans []span) {
+	d.quick = false
+	d.c.open(d.c.b, d.c.n, d.c.base)
+	for _, s := range spans {
+		_, _ = d.tree.record(&d.c, s) // what it says was said
+	}
+}
+
+// quickly emits the record that run holds.
+func (d *decoder) quickly(s span) error {
+	r := &d.run
+	r.settle()
+	e := r.event()
+	d.begin(e, s)
+	own := len(r.fields)
+	r.block = r.block[:len(r.block)+own]
+	e.Fields = r.fields[:own:own]
+	channel, computer := r.first("Channel", roleChannel), r.first("Computer", roleComputer)
+	if channel == psChannel && isPowerShell(e.Fields) {
+		d.flat.f, d.flat.system = e.Fields, r.system
+		d.flat.powerShell()
+		e.Fields, d.flat.f = d.flat.f, nil
+	}
+	d.number(e, s, r.first("EventRecordID", roleRecord))
+	if i := r.at[roleTime]; i >= 0 {
+		e.TimeRaw = r.fields[i].Value.Text
+	}
+	if t := fileTime(r.stamp); r.timed && r.stamp < 1<<63 && t.Year() <= 9999 {
+		if r.stamp != 0 {
+			e.Time = t
+		}
+	} else {
+		d.parseTime(e)
+	}
+	if d.when(e, s) {
+		r.written = appendFileTime(r.written[:0], s.written)
+		f := event.Field{Name: WrittenTime, Value: event.T(r.keep(r.written))}
+		if len(e.Fields) == own { // the block has room for it
+			r.block = append(r.block, f)
+			e.Fields = r.fields[: own+1 : own+1]
+		} else {
+			e.Fields = append(e.Fields, f)
+		}
+	}
+	e.Raw = r.document()
+	d.ids.saw(channel, computer, e.Origin.Record, e.Time)
+	d.st.Saw(e)
+	return d.emit(e)
+}
+
+// record emits a record that the slow way made a tree of, or counts why there
+// is none. An error is emit's.
+func (d *decoder) record(s span, root *Element, err error, carved bool) error {
 	at := d.c.base + int64(s.off)
-	root, err := d.tree.record(&d.c, s)
 	var fields event.Fields
 	if err == nil {
 		fields, err = d.flat.flatten(root)
@@ -223,7 +329,7 @@ func (d *decoder) record(s span, carved bool) error {
 		d.damage("record %d at byte %d: %v", s.id, at, err)
 		return nil
 	}
-	e := d.event(s, at, root, fields)
+	e := d.event(s, root, fields)
 	e.Origin.Carved = carved
 	if carved {
 		d.st.Carved++
@@ -242,19 +348,37 @@ func (d *decoder) record(s span, carved bool) error {
 }
 
 // event makes the event of a record.
-func (d *decoder) event(s span, at int64, root *Element, fields event.Fields) *event.Event {
-	e := d.src.Event("evtx", format.Pos{Offset: at, Seq: uint64(at)})
-	e.Product = "windows"
+func (d *decoder) event(s span, root *Element, fields event.Fields) *event.Event {
+	e := &event.Event{}
+	d.begin(e, s)
 	e.Fields = fields
-	e.Origin.Chunk = d.c.n
-	e.Origin.Record = s.id
-	if n, err := strconv.ParseUint(fields.Str("EventRecordID"), 10, 64); err == nil && n != 0 {
-		e.Origin.Record = n
+	d.number(e, s, fields.Str("EventRecordID"))
+	e.TimeRaw, _ = root.Child(secSystem).Child("TimeCreated").Attr("SystemTime")
+	d.parseTime(e)
+	if d.when(e, s) {
+		e.Fields = append(e.Fields, event.Field{Name: WrittenTime, Value: event.T(string(appendFileTime(nil, s.written)))})
 	}
-	d.when(e, s, root)
 	d.raw = appendDoc(d.raw[:0], root, false)
 	e.Raw = bytes.Clone(d.raw)
 	return e
+}
+
+// begin sets what follows from where the record lies.
+func (d *decoder) begin(e *event.Event, s span) {
+	at := d.c.base + int64(s.off)
+	*e = d.model
+	e.ID = d.src.ID(uint64(at))
+	e.Origin.Offset = at
+	e.Origin.Chunk = d.c.n
+}
+
+// number sets the record's id: what the event itself says, else what the
+// record header says.
+func (d *decoder) number(e *event.Event, s span, text string) {
+	e.Origin.Record = s.id
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil && n != 0 {
+		e.Origin.Record = n
+	}
 }
 
 // WrittenTime is the field for the time in the record header, FILETIME as
@@ -267,25 +391,27 @@ const WrittenTime = "_WrittenTime"
 // instead. It is ours, not Windows'.
 const BorrowedTemplate = "_BorrowedTemplate"
 
-// when sets the time of the event: what the event itself says, else what the
-// record header says.
-func (d *decoder) when(e *event.Event, s span, root *Element) {
-	e.TimeRaw, _ = root.Child(secSystem).Child("TimeCreated").Attr("SystemTime")
+// parseTime sets the time that the event itself says.
+func (d *decoder) parseTime(e *event.Event) {
 	if e.TimeRaw != "" {
 		t, assumed, err := format.Time(e.TimeRaw, d.src.Location())
 		if err == nil && !t.Equal(fileTime(0)) { // 1601: the value is zero, not a time
 			e.Time, e.ZoneAssumed = t, assumed
 		}
 	}
+}
+
+// when gives an event that says no time that of the record header, and reports
+// whether the two differ.
+func (d *decoder) when(e *event.Event, s span) bool {
 	w := fileTime(s.written)
 	usable := s.written < 1<<63 && w.Year() <= 9999
-	switch {
-	case e.Time.IsZero():
+	if e.Time.IsZero() {
 		d.noTime++
 		if usable && s.written != 0 {
 			e.Time = w
 		}
-	case !usable || !w.Equal(e.Time.Truncate(100*time.Nanosecond)):
-		e.Fields = append(e.Fields, event.Field{Name: WrittenTime, Value: event.T(string(appendFileTime(nil, s.written)))})
+		return false
 	}
+	return !usable || !w.Equal(e.Time.Truncate(100*time.Nanosecond))
 }

@@ -78,7 +78,7 @@ func tolerant(t testing.TB, data []byte) {
 			t.Errorf("event of %d fields and %d bytes", len(e.Fields), len(e.Raw))
 		}
 		return nil
-	})
+	}, new(kit))
 	if err != nil || st.Decoded != n || st.Carved != carved || len(st.Notes) > format.MaxNotes {
 		t.Errorf("%d events, %d carved, stats %+v, error %v", n, carved, st, err)
 	}
@@ -299,13 +299,13 @@ func TestStops(t *testing.T) {
 	data := written(t, sample(), sample(), sample())
 	full := errors.New("full")
 	n := 0
-	st, err := decode(context.Background(), bytes.NewReader(data), format.Source{}, func(*event.Event) error { n++; return full })
+	st, err := decode(context.Background(), bytes.NewReader(data), format.Source{}, func(*event.Event) error { n++; return full }, new(kit))
 	if !errors.Is(err, full) || n != 1 || st.Decoded != 1 {
 		t.Errorf("error %v after %d events, stats %+v", err, n, st)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := decode(ctx, bytes.NewReader(data), format.Source{}, func(*event.Event) error { return nil }); !errors.Is(err, context.Canceled) {
+	if _, err := decode(ctx, bytes.NewReader(data), format.Source{}, func(*event.Event) error { return nil }, new(kit)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want canceled", err)
 	}
 }

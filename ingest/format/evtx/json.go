@@ -255,21 +255,44 @@ func appendEscaped(dst []byte, s string) []byte {
 			i += n
 			continue
 		}
-		dst = append(dst, s[start:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexLower[c>>4], hexLower[c&15])
-		}
+		dst = appendEscape(append(dst, s[start:i]...), c)
 		i++
 		start = i
+	}
+	return append(dst, s[start:]...)
+}
+
+// appendEscape escapes one character that asks for it.
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexLower[c>>4], hexLower[c&15])
+}
+
+// plain are the bytes of valid UTF-8 that JSON takes as they are.
+var plain = func() (t [256]bool) {
+	for i := range t {
+		t[i] = i >= 0x20 && i != '"' && i != '\\'
+	}
+	return t
+}()
+
+// appendEscapedText is appendEscaped for text that is known to be UTF-8.
+func appendEscapedText(dst, s []byte) []byte {
+	start := 0
+	for i, c := range s {
+		if !plain[c] {
+			dst = appendEscape(append(dst, s[start:i]...), c)
+			start = i + 1
+		}
 	}
 	return append(dst, s[start:]...)
 }

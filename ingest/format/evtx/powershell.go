@@ -9,10 +9,12 @@ import (
 	"citywall/event"
 )
 
+const psChannel = "Windows PowerShell"
+
 // isPowerShell reports whether the event is of classic PowerShell, which hides
 // its fields as lines in one <Data>.
 func isPowerShell(f event.Fields) bool {
-	if f.Str("Channel") != "Windows PowerShell" {
+	if f.Str("Channel") != psChannel {
 		return false
 	}
 	switch f.Str("EventID") {

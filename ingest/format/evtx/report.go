@@ -100,7 +100,8 @@ func (d *decoder) carveChunk(end int) error {
 func (d *decoder) carveSpans(spans []span) error {
 	d.c.strict = true
 	for _, s := range spans {
-		if err := d.record(s, true); err != nil {
+		root, err := d.tree.record(&d.c, s)
+		if err := d.record(s, root, err, true); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,566 @@
+// SPDX-FileCopyrightText: 2026 The Citywall Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package evtx
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"citywall/event"
+)
+
+// runner makes events of records whose templates are regular, without a tree:
+// one pass over the program gives document and fields. It says no to a record
+// that it cannot be sure of, and nothing of that record stays.
+//
+// What events keep (texts, fields, documents) lies in blocks that several
+// events share, so that a record costs no allocation of its own; a block is
+// small, because one event that is kept keeps its block.
+type runner struct {
+	c        *chunk
+	sign     signer
+	programs map[string]*program // by signature; nil: not regular
+	signed   int                 // bytes of their signatures
+	here     map[uint32]*program // of this chunk, by offset of the definition
+	spent    cost                // upper bound of what the slow way would have charged
+
+	slots  []slot
+	nodes  int
+	size   int
+	text   []byte
+	json   []byte
+	fields []event.Field // open end of a block
+	refs   []ref
+	items  []ref
+	series []seriesRef
+	at     [roleTime + 1]int // fields of these roles; -1 none
+	stamp  uint64            // FILETIME that roleTime shows, when timed
+	timed  bool
+	system int // fields of System
+
+	texts   strings.Builder
+	block   []event.Field
+	docs    []byte
+	events  []event.Event
+	strings []string
+	written []byte
+}
+
+// ref is a text of the record: [off,end) belongs to a field.
+type ref struct {
+	field    int
+	off, end int
+}
+
+// seriesRef is a field with several texts: items [from,to).
+type seriesRef struct{ field, from, to int }
+
+const (
+	maxPrograms  = 4096
+	maxSigned    = 8 << 20
+	blockText    = 8 << 10
+	blockDocs    = 16 << 10
+	blockFields  = 256
+	blockEvents  = 16
+	blockStrings = 256
+)
+
+// open begins the next chunk.
+func (r *runner) open(c *chunk) {
+	r.c, r.spent = c, cost{}
+	if r.programs == nil {
+		r.programs, r.here = map[string]*program{}, map[uint32]*program{}
+	}
+	clear(r.here)
+	if len(r.programs) > maxPrograms || r.signed > maxSigned {
+		r.programs, r.signed = map[string]*program{}, 0
+	}
+}
+
+// over reports whether the budgets of the chunk may be exhausted: then only
+// the slow way knows which record is the first beyond them.
+func (r *runner) over() bool {
+	c, s := r.c, &r.spent
+	return c.parsed+s.parsed > maxParsed || c.literal+s.literal > maxParsedText ||
+		c.nodes+s.nodes > maxChunkNodes || c.text+s.text > maxChunkText
+}
+
+// program returns the program of the definition at off, nil when it has none.
+func (r *runner) program(off, id uint32, size int) *program {
+	p, ok := r.here[off]
+	if ok {
+		return p
+	}
+	at := int(off) + 24
+	p = r.compiled(at, at+size)
+	r.here[off] = p
+	if p != nil {
+		r.spent.parsed += p.cost.parsed
+		r.spent.literal += p.cost.literal
+	}
+	return p
+}
+
+func (r *runner) compiled(at, end int) *program {
+	if !r.sign.sign(r.c, at, end) {
+		return nil
+	}
+	if p, ok := r.programs[string(r.sign.sig)]; ok {
+		return p
+	}
+	var p *program
+	x := parser{c: r.c, at: at, end: end, dep: true}
+	if items, err := x.fragment(); err == nil {
+		p = compile(items)
+	}
+	if p != nil {
+		p.cost.parsed, p.cost.literal = r.sign.nodes, len(r.sign.sig)
+	}
+	r.programs[string(r.sign.sig)] = p
+	r.signed += len(r.sign.sig)
+	return p
+}
+
+// instance reads the template instance at [at,end) with nothing behind it.
+func (r *runner) instance(at, end int) (*program, []slot) {
+	b := r.c.b
+	for at+4 <= end && b[at] == tokFragment {
+		at += 4
+	}
+	if end-at < 14 || b[at]&^tokMore != tokTemplate {
+		return nil, nil
+	}
+	id, off := le.Uint32(b[at+2:]), le.Uint32(b[at+6:])
+	at += 10
+	def := int(off)
+	if def < chunkHeader || def+24 > len(b) || le.Uint32(b[def+4:]) != id {
+		return nil, nil
+	}
+	size := int(min(le.Uint32(b[def+20:]), chunkSize))
+	if size > len(b)-def-24 {
+		return nil, nil
+	}
+	if def == at {
+		if at += 24 + size; at+4 > end {
+			return nil, nil
+		}
+	}
+	p := r.program(off, id, size)
+	if p == nil {
+		return nil, nil
+	}
+	n := int(le.Uint32(b[at:]))
+	at += 4
+	if n > maxShapeValues || 4*n > end-at {
+		return nil, nil
+	}
+	from, v := len(r.slots), at+4*n
+	for range n {
+		s := slot{v, int(le.Uint16(b[at:])), Type(b[at+2])}
+		if s.size > end-v {
+			return nil, nil
+		}
+		r.slots = append(r.slots, s)
+		v += s.size
+		at += 4
+	}
+	if v < end && b[v] != tokEnd {
+		return nil, nil
+	}
+	r.spent.parsed += 1 + n/4
+	r.nodes += p.cost.nodes
+	r.size += p.cost.text
+	return p, r.slots[from:len(r.slots):len(r.slots)]
+}
+
+// record runs the record at s. It reports whether it could.
+func (r *runner) record(s span) bool {
+	r.fields = nil
+	r.slots, r.refs, r.items, r.series = r.slots[:0], r.refs[:0], r.items[:0], r.series[:0]
+	r.text, r.json, r.nodes, r.size, r.timed = r.text[:0], r.json[:0], 0, 0, false
+	for i := range r.at {
+		r.at[i] = -1
+	}
+	p, slots := r.instance(s.off+recordHeader, s.off+s.size-4)
+	if p == nil || p.system == nil {
+		return false
+	}
+	r.room(len(p.fields) + 1)
+	r.json = append(r.json, p.open...)
+	if !r.member(p.system, slots, p.fields) {
+		return false
+	}
+	r.system = len(r.fields)
+	for i := range p.parts {
+		x := &p.parts[i]
+		if x.slot < 0 {
+			if !r.member(&x.section, slots, p.fields) {
+				return false
+			}
+		} else if !r.payload(p, slots, x.slot) {
+			return false
+		}
+	}
+	r.json = append(r.json, '}', '}')
+	r.size += len(r.text)
+	if r.nodes > maxRecordNodes || r.size > maxRecordText {
+		return false
+	}
+	r.spent.nodes += r.nodes
+	r.spent.text += r.size
+	return true
+}
+
+// payload runs the value that holds the sections of p's record.
+func (r *runner) payload(p *program, slots []slot, i int) bool {
+	if null(slots, i) {
+		return true
+	}
+	s := slots[i]
+	if s.typ != BinXML {
+		return false
+	}
+	if s.size == 0 {
+		return true
+	}
+	q, slots := r.instance(s.off, s.off+s.size)
+	if q == nil || q.system != nil {
+		return false
+	}
+	l := p.linkTo(q)
+	if l.names == nil {
+		return false
+	}
+	r.room(len(p.fields) + len(q.names) + 1)
+	for i := range q.parts {
+		if x := &q.parts[i]; x.slot >= 0 || !r.member(&x.section, slots, l.names) {
+			return false
+		}
+	}
+	return true
+}
+
+// room makes sure that the fields of the record fit in the block.
+func (r *runner) room(n int) {
+	have := len(r.fields)
+	if cap(r.block)-len(r.block) < n {
+		r.block = make([]event.Field, 0, max(blockFields, n))
+		grown := append(r.block, r.fields[:have]...)
+		r.fields = grown
+		return
+	}
+	if have == 0 {
+		r.fields = r.block[len(r.block):len(r.block):cap(r.block)]
+	}
+}
+
+// comma parts a member from the one before it. A value never ends with a
+// brace that opens.
+func (r *runner) comma() {
+	if r.json[len(r.json)-1] != '{' {
+		r.json = append(r.json, ',')
+	}
+}
+
+// member writes the element m with its fields.
+func (r *runner) member(m *member, slots []slot, names []string) bool {
+	if m.dep >= 0 && null(slots, m.dep) {
+		return true
+	}
+	r.comma()
+	r.json = append(r.json, m.key...)
+	if m.shape == series {
+		return r.list(m, slots, names)
+	}
+	field := -1
+	if m.before {
+		field = r.field(names[m.field], m.role)
+	}
+	there, counted := false, 0
+	for i := range m.attrs {
+		a := &m.attrs[i]
+		if a.slot >= 0 && a.optional && null(slots, a.slot) {
+			continue
+		}
+		if there {
+			r.json = append(r.json, ',')
+		} else {
+			r.json = append(r.json, `{"#attributes":{`...)
+			there = true
+		}
+		r.json = append(r.json, a.key...)
+		f := -1
+		if a.field >= 0 {
+			counted++
+			f = r.field(names[a.field], a.role)
+		}
+		if a.slot < 0 {
+			r.json = append(r.json, a.json...)
+			r.put(f, a.text)
+		} else if !r.value(slots, a.slot, f) {
+			return false
+		}
+		if a.role == roleTime && a.slot >= 0 && a.slot < len(slots) {
+			if s := slots[a.slot]; s.typ == FileTime {
+				r.stamp, r.timed = le.Uint64(r.c.b[s.off:]), true
+			}
+		}
+	}
+	if there {
+		r.json = append(r.json, '}')
+	}
+	if m.field >= 0 && field < 0 && (m.shape != empty || counted == 0 && m.blank) {
+		field = r.field(names[m.field], m.role)
+	}
+	switch m.shape {
+	case empty:
+		r.put(field, "")
+		if !there {
+			r.json = append(r.json, "null"...)
+		}
+	case literal:
+		r.put(field, m.text)
+		if there {
+			r.json = append(r.json, `,"#text":`...)
+		}
+		r.json = append(r.json, m.json...)
+	case placed:
+		if there {
+			if null(slots, m.slot) {
+				break
+			}
+			r.json = append(r.json, `,"#text":`...)
+		}
+		if !r.value(slots, m.slot, field) {
+			return false
+		}
+	case parent:
+		return r.children(m, slots, names, there)
+	}
+	if there {
+		r.json = append(r.json, '}')
+	}
+	return true
+}
+
+// children writes the elements of m. When all of them vanish m is as one
+// without content.
+func (r *runner) children(m *member, slots []slot, names []string, there bool) bool {
+	if !there {
+		r.json = append(r.json, '{')
+	}
+	from := len(r.json)
+	for i := range m.kids {
+		if !r.member(&m.kids[i], slots, names) {
+			return false
+		}
+	}
+	if !there && len(r.json) == from {
+		r.json = append(r.json[:from-1], "null"...)
+		return true
+	}
+	r.json = append(r.json, '}')
+	return true
+}
+
+// list writes all <Data> without a name as one list.
+func (r *runner) list(m *member, slots []slot, names []string) bool {
+	r.json = append(r.json, `{"#text":`...)
+	from, first := len(r.json), len(r.items)
+	field := r.field(names[m.field], roleNone)
+	n := 0
+	next := func() {
+		if n++; n > 1 {
+			r.json = append(r.json, ',')
+		}
+		r.nodes += 2
+		r.size += len(m.name)
+	}
+	isNull := false
+	for i := range m.kids {
+		k := &m.kids[i]
+		off := len(r.text)
+		switch k.shape {
+		case empty:
+			next()
+			r.json = append(r.json, '"', '"')
+		case literal:
+			next()
+			r.text = append(r.text, k.text...)
+			r.json = append(r.json, k.json...)
+		default:
+			if null(slots, k.slot) {
+				isNull = true
+			} else if s := slots[k.slot]; s.typ == String|array && s.size > 0 {
+				for raw := r.c.b[s.off : s.off+s.size]; len(raw) > 0; {
+					x := cutUTF16(raw)
+					raw = raw[min(len(x)+2, len(raw)):]
+					next()
+					off := len(r.text)
+					if !r.string(x) {
+						return false
+					}
+					r.items = append(r.items, ref{0, off, len(r.text)})
+				}
+				continue
+			}
+			next()
+			if !r.value(slots, k.slot, -1) {
+				return false
+			}
+		}
+		r.items = append(r.items, ref{0, off, len(r.text)})
+	}
+	switch {
+	case n > 1:
+		r.json = append(r.json, 0)
+		copy(r.json[from+1:], r.json[from:])
+		r.json[from] = '['
+		r.json = append(r.json, ']')
+		r.series = append(r.series, seriesRef{field, first, len(r.items)})
+	case !isNull:
+		x := r.items[first]
+		r.refs = append(r.refs, ref{field, x.off, x.end})
+		r.items = r.items[:first]
+	}
+	r.json = append(r.json, '}')
+	return true
+}
+
+// field adds a field without a value and returns its number.
+func (r *runner) field(name string, as role) int {
+	n := len(r.fields)
+	r.fields = append(r.fields, event.Field{Name: name})
+	if as != roleNone {
+		r.at[as] = n
+	}
+	return n
+}
+
+// put gives a field a text of the template.
+func (r *runner) put(field int, text string) {
+	if field >= 0 {
+		r.fields[field].Value = event.T(text)
+	}
+}
+
+// value writes the value of a slot and gives it to a field, unless that is -1.
+func (r *runner) value(slots []slot, i, field int) bool {
+	if null(slots, i) {
+		r.json = append(r.json, "null"...)
+		return true
+	}
+	s := slots[i]
+	raw := r.c.b[s.off : s.off+s.size]
+	off := len(r.text)
+	switch {
+	case s.typ == String:
+		if !r.string(cutUTF16(raw)) {
+			return false
+		}
+	case s.typ >= array || s.typ == BinXML:
+		return false
+	default:
+		var odd bool
+		if r.text, odd = appendValue(r.text, s.typ, raw); odd {
+			return false
+		}
+		text := r.text[off:]
+		switch {
+		case s.typ >= Int8 && s.typ <= Uint64, s.typ == Bool, isNumber(s.typ, text):
+			r.json = append(r.json, text...)
+		case s.typ == ANSI:
+			r.json = append(appendEscapedText(append(r.json, '"'), text), '"')
+		default:
+			r.json = append(append(append(r.json, '"'), text...), '"')
+		}
+	}
+	if len(r.text) > maxRecordText/2 {
+		return false
+	}
+	if field >= 0 {
+		r.refs = append(r.refs, ref{field, off, len(r.text)})
+	}
+	return true
+}
+
+// isNumber reports whether the text of a float is a number in JSON.
+func isNumber(t Type, text []byte) bool {
+	if t != Float32 && t != Float64 {
+		return false
+	}
+	x, err := strconv.ParseFloat(string(text), 64)
+	return err == nil && !math.IsInf(x, 0) && !math.IsNaN(x)
+}
+
+// string writes a text.
+func (r *runner) string(raw []byte) bool {
+	off := len(r.text)
+	var odd bool
+	if r.text, odd = appendUTF16(r.text, raw); odd || len(r.text) > maxRecordText/2 {
+		return false
+	}
+	r.json = append(appendEscapedText(append(r.json, '"'), r.text[off:]), '"')
+	return true
+}
+
+// keep returns a copy of a text in a block.
+func (r *runner) keep(b []byte) string {
+	if r.texts.Cap()-r.texts.Len() < len(b) {
+		r.texts = strings.Builder{}
+		r.texts.Grow(max(blockText, len(b)))
+	}
+	from := r.texts.Len()
+	r.texts.Write(b)
+	return r.texts.String()[from:]
+}
+
+// first returns the text of the first field of that name. as is its role when
+// System has it.
+func (r *runner) first(name string, as role) string {
+	if i := r.at[as]; i >= 0 {
+		return r.fields[i].Value.Text
+	}
+	return event.Fields(r.fields).Str(name)
+}
+
+// settle gives the fields their texts.
+func (r *runner) settle() {
+	all := r.keep(r.text)
+	for _, x := range r.refs {
+		r.fields[x.field].Value = event.T(all[x.off:x.end])
+	}
+	for _, x := range r.series {
+		n := x.to - x.from
+		if cap(r.strings)-len(r.strings) < n {
+			r.strings = make([]string, 0, max(blockStrings, n))
+		}
+		l := len(r.strings)
+		for _, y := range r.items[x.from:x.to] {
+			r.strings = append(r.strings, all[y.off:y.end])
+		}
+		r.fields[x.field].Value = event.Value{Kind: event.List, List: r.strings[l:len(r.strings):len(r.strings)]}
+	}
+}
+
+// document returns a copy of the document in a block.
+func (r *runner) document() []byte {
+	if cap(r.docs)-len(r.docs) < len(r.json) {
+		r.docs = make([]byte, 0, max(blockDocs, len(r.json)))
+	}
+	l := len(r.docs)
+	r.docs = append(r.docs, r.json...)
+	return r.docs[l:len(r.docs):len(r.docs)]
+}
+
+// event returns an event in a block.
+func (r *runner) event() *event.Event {
+	if len(r.events) == 0 {
+		r.events = make([]event.Event, blockEvents)
+	}
+	e := &r.events[0]
+	r.events = r.events[1:]
+	return e
+}
