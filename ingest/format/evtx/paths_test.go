@@ -56,9 +56,9 @@ func bothWays(t testing.TB, name string, data []byte, k *kit) (records, ran int6
 // hunt: what it knows of one log must not colour the next.
 func TestBothWays(t *testing.T) {
 	for archive, atLeast := range map[string]float64{
-		"evtx/decode/evtx-samples.zip":           0.8,
-		"evtx/attack/evtx-to-mitre-attack.zip":   0.8,
-		"sigma-regression/regression-shared.zip": 0.8,
+		"evtx/decode/evtx-samples.zip":           0.95,
+		"evtx/attack/evtx-to-mitre-attack.zip":   0.95,
+		"sigma-regression/regression-shared.zip": 0.95,
 	} {
 		k := &kit{}
 		var records, ran int64

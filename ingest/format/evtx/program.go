@@ -13,6 +13,7 @@ import "slices"
 //
 // A program belongs to one runner.
 type program struct {
+	within within   // where its elements stand
 	open   string   // of a record's own template: `{"Event":{` and its attributes
 	system *member  // of the same; nil in a payload's template
 	parts  []part   // payload: sections, and the value that holds them
@@ -24,10 +25,25 @@ type program struct {
 	links  map[*program]*link
 }
 
-// part is a section that stands in the template, or the value that holds it.
+// part is a section that stands in the template, or the value that holds
+// sections, or what a section holds.
 type part struct {
-	section member
-	slot    int // when there is no section, else -1
+	section member // only its key when the value is what it holds
+	slot    int    // of that value; -1 the section is all here
+	within  within // which section it is
+}
+
+// within says where the elements of a template stand; fields depend on it.
+type within uint8
+
+const (
+	besideSystem within = iota
+	inEventData
+	inUserData
+)
+
+func (w within) section() string {
+	return [...]string{"", secEventData, secUserData}[w]
 }
 
 // cost is what a template takes of the budgets of chunk and record.
@@ -103,15 +119,26 @@ type compiler struct {
 }
 
 // compile returns nil when the template is not regular.
-func compile(items []item) *program {
-	c := compiler{p: &program{}}
-	if len(items) == 1 && items[0].kind == itemElem && isRecordRoot(items[0].elem) {
-		c.record(items[0].elem)
-	} else {
+func compile(items []item, w within) *program {
+	c := compiler{p: &program{within: w}}
+	for i := range items {
+		if items[i].kind != itemElem {
+			return nil
+		}
+	}
+	switch {
+	case w != besideSystem:
+		var m member
 		for i := range items {
-			if items[i].kind != itemElem {
-				return nil
-			}
+			c.child(&m, items[i].elem, w.section(), w == inEventData, 1)
+		}
+		for _, k := range m.kids {
+			c.p.parts = append(c.p.parts, part{section: k, slot: -1})
+		}
+	case len(items) == 1 && isRecordRoot(items[0].elem):
+		c.record(items[0].elem)
+	default:
+		for i := range items {
 			c.section(items[i].elem)
 		}
 		c.distinct(c.p.parts)
@@ -182,7 +209,7 @@ func (c *compiler) record(e *element) {
 func (c *compiler) distinct(parts []part) {
 	seen := []string{appendKeyString(secSystem)}
 	for i := range parts {
-		if parts[i].slot >= 0 {
+		if parts[i].section.key == "" {
 			continue
 		}
 		if slices.Contains(seen, parts[i].section.key) {
@@ -336,6 +363,14 @@ func (c *compiler) add(m *member, x member) {
 // flattener.payload.
 func (c *compiler) section(e *element) {
 	m := c.base(e, 0)
+	if m.shape == placed && len(e.attrs) == 0 && (e.name == secUserData || e.name == secEventData) {
+		p := part{section: m, slot: m.slot, within: inUserData}
+		if e.name == secEventData {
+			p.within = inEventData
+		}
+		c.p.parts = append(c.p.parts, p)
+		return
+	}
 	if m.shape != parent && m.shape != empty || e.name == secSystem {
 		c.bad = true
 		return
@@ -484,7 +519,7 @@ func (l *link) settle(root, payload *program) {
 		}
 		for i := range payload.parts {
 			for k := range root.parts {
-				if root.parts[k].slot < 0 && root.parts[k].section.key == payload.parts[i].section.key {
+				if payload.within == besideSystem && root.parts[k].section.key == payload.parts[i].section.key {
 					return
 				}
 			}

@@ -21,10 +21,10 @@ import (
 type runner struct {
 	c        *chunk
 	sign     signer
-	programs map[string]*program // by signature; nil: not regular
-	signed   int                 // bytes of their signatures
-	here     map[uint32]*program // of this chunk, by offset of the definition
-	spent    cost                // upper bound of what the slow way would have charged
+	programs [2 * (inUserData + 1)]map[string]*program // by use and signature; nil: not regular
+	signed   int                                       // bytes, roughly
+	here     map[place]*program                        // of this chunk
+	spent    cost                                      // upper bound of what the slow way would have charged
 
 	slots  []slot
 	nodes  int
@@ -57,9 +57,15 @@ type ref struct {
 // seriesRef is a field with several texts: items [from,to).
 type seriesRef struct{ field, from, to int }
 
+// place is where a definition stands in the chunk, and what it is used for.
+type place struct {
+	off    uint32
+	within within
+}
+
 const (
-	maxPrograms  = 4096
-	maxSigned    = 8 << 20
+	maxSigned    = 32 << 20 // bytes of programs and their signatures
+	nodeBytes    = 300      // of a program, roughly
 	blockText    = 8 << 10
 	blockDocs    = 16 << 10
 	blockFields  = 256
@@ -70,12 +76,15 @@ const (
 // open begins the next chunk.
 func (r *runner) open(c *chunk) {
 	r.c, r.spent = c, cost{}
-	if r.programs == nil {
-		r.programs, r.here = map[string]*program{}, map[uint32]*program{}
+	if r.here == nil {
+		r.here = map[place]*program{}
 	}
 	clear(r.here)
-	if len(r.programs) > maxPrograms || r.signed > maxSigned {
-		r.programs, r.signed = map[string]*program{}, 0
+	if r.signed == 0 || r.signed > maxSigned {
+		for i := range r.programs {
+			r.programs[i] = map[string]*program{}
+		}
+		r.signed = 0
 	}
 }
 
@@ -88,14 +97,15 @@ func (r *runner) over() bool {
 }
 
 // program returns the program of the definition at off, nil when it has none.
-func (r *runner) program(off, id uint32, size int) *program {
-	p, ok := r.here[off]
+func (r *runner) program(off uint32, size int, w within) *program {
+	k := place{off, w}
+	p, ok := r.here[k]
 	if ok {
 		return p
 	}
 	at := int(off) + 24
-	p = r.compiled(at, at+size)
-	r.here[off] = p
+	p = r.compiled(at, at+size, w, false)
+	r.here[k] = p
 	if p != nil {
 		r.spent.parsed += p.cost.parsed
 		r.spent.literal += p.cost.literal
@@ -103,31 +113,59 @@ func (r *runner) program(off, id uint32, size int) *program {
 	return p
 }
 
-func (r *runner) compiled(at, end int) *program {
-	if !r.sign.sign(r.c, at, end) {
+// compiled returns the program of the BinXML between two offsets. A bare one is
+// that of a record or a value without a template.
+func (r *runner) compiled(at, end int, w within, bare bool) *program {
+	if !r.sign.sign(r.c, at, end, bare) {
 		return nil
 	}
-	if p, ok := r.programs[string(r.sign.sig)]; ok {
+	known := r.programs[w]
+	if bare {
+		known = r.programs[w+inUserData+1]
+	}
+	if p, ok := known[string(r.sign.sig)]; ok {
 		return p
 	}
 	var p *program
-	x := parser{c: r.c, at: at, end: end, dep: true}
+	x := parser{c: r.c, at: at, end: end, dep: !bare}
 	if items, err := x.fragment(); err == nil {
-		p = compile(items)
+		if bare {
+			var n uint16
+			asValues(items, &n, false)
+		}
+		p = compile(items, w)
 	}
 	if p != nil {
-		p.cost.parsed, p.cost.literal = r.sign.nodes, len(r.sign.sig)
+		p.cost.parsed, p.cost.literal = r.sign.nodes, r.sign.literal
 	}
-	r.programs[string(r.sign.sig)] = p
-	r.signed += len(r.sign.sig)
+	known[string(r.sign.sig)] = p
+	r.signed += len(r.sign.sig) + nodeBytes*r.sign.nodes
 	return p
 }
 
+// bare reads BinXML without a template.
+func (r *runner) bare(at, end int, w within) (*program, []slot) {
+	p := r.compiled(at, end, w, true)
+	r.spent.parsed += r.sign.nodes // as each of them is parsed anew
+	r.spent.literal += r.sign.literal
+	if p == nil {
+		return nil, nil
+	}
+	from := len(r.slots)
+	r.slots = append(r.slots, r.sign.slots...)
+	r.nodes += p.cost.nodes
+	r.size += p.cost.text
+	return p, r.slots[from:len(r.slots):len(r.slots)]
+}
+
 // instance reads the template instance at [at,end) with nothing behind it.
-func (r *runner) instance(at, end int) (*program, []slot) {
+func (r *runner) instance(at, end int, w within) (*program, []slot) {
 	b := r.c.b
 	for at+4 <= end && b[at] == tokFragment {
 		at += 4
+	}
+	if at < end && b[at]&^tokMore == tokOpen {
+		return r.bare(at, end, w)
 	}
 	if end-at < 14 || b[at]&^tokMore != tokTemplate {
 		return nil, nil
@@ -147,7 +185,7 @@ func (r *runner) instance(at, end int) (*program, []slot) {
 			return nil, nil
 		}
 	}
-	p := r.program(off, id, size)
+	p := r.program(off, size, w)
 	if p == nil {
 		return nil, nil
 	}
@@ -159,7 +197,7 @@ func (r *runner) instance(at, end int) (*program, []slot) {
 	from, v := len(r.slots), at+4*n
 	for range n {
 		s := slot{v, int(le.Uint16(b[at:])), Type(b[at+2])}
-		if s.size > end-v {
+		if s.size > end-v || s.typ == textOfStream {
 			return nil, nil
 		}
 		r.slots = append(r.slots, s)
@@ -183,7 +221,7 @@ func (r *runner) record(s span) bool {
 	for i := range r.at {
 		r.at[i] = -1
 	}
-	p, slots := r.instance(s.off+recordHeader, s.off+s.size-4)
+	p, slots := r.instance(s.off+recordHeader, s.off+s.size-4, besideSystem)
 	if p == nil || p.system == nil {
 		return false
 	}
@@ -199,7 +237,7 @@ func (r *runner) record(s span) bool {
 			if !r.member(&x.section, slots, p.fields) {
 				return false
 			}
-		} else if !r.payload(p, slots, x.slot) {
+		} else if !r.payload(p, slots, x) {
 			return false
 		}
 	}
@@ -213,19 +251,40 @@ func (r *runner) record(s span) bool {
 	return true
 }
 
-// payload runs the value that holds the sections of p's record.
-func (r *runner) payload(p *program, slots []slot, i int) bool {
-	if null(slots, i) {
+// payload runs the value of a part of p's record: sections, or what a section
+// holds.
+func (r *runner) payload(p *program, slots []slot, x *part) bool {
+	if x.within != besideSystem {
+		r.comma()
+		r.json = append(r.json, x.section.key...)
+	}
+	from := len(r.json)
+	if !null(slots, x.slot) {
+		s := slots[x.slot]
+		if s.typ != BinXML {
+			return false
+		}
+		if x.within != besideSystem {
+			r.json = append(r.json, '{')
+		}
+		if s.size > 0 && !r.nested(p, s, x.within) {
+			return false
+		}
+	}
+	if x.within == besideSystem {
 		return true
 	}
-	s := slots[i]
-	if s.typ != BinXML {
-		return false
+	if len(r.json) <= from+1 { // nothing in it
+		r.json = append(r.json[:from], "null"...)
+	} else {
+		r.json = append(r.json, '}')
 	}
-	if s.size == 0 {
-		return true
-	}
-	q, slots := r.instance(s.off, s.off+s.size)
+	return true
+}
+
+// nested runs the template instance that a value of p's record is.
+func (r *runner) nested(p *program, s slot, w within) bool {
+	q, slots := r.instance(s.off, s.off+s.size, w)
 	if q == nil || q.system != nil {
 		return false
 	}
@@ -458,6 +517,10 @@ func (r *runner) value(slots []slot, i, field int) bool {
 	switch {
 	case s.typ == String:
 		if !r.string(cutUTF16(raw)) {
+			return false
+		}
+	case s.typ == textOfStream:
+		if !r.string(raw) {
 			return false
 		}
 	case s.typ >= array || s.typ == BinXML:

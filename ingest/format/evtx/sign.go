@@ -7,17 +7,26 @@ package evtx
 // it says, with names in place of the offsets at which they lie. Definitions
 // with one signature are one template, in whatever chunk they stand. It knows
 // the tokens of regular templates only and refuses the others.
+//
+// A record without a template, as exports have them, is read as the template
+// that it might have had: its texts are values, but for those that decide what
+// fields are called.
 type signer struct {
 	c       *chunk
 	at, end int
 	depth   int
 	nodes   int // as the parser would count them
+	bare    bool
+	keep    bool // the next text, of a record without a template, is no value
+	literal int  // bytes of names and texts
+	slots   []slot
 	sig     []byte
 }
 
-// sign appends the signature of the BinXML between two offsets.
-func (s *signer) sign(c *chunk, at, end int) bool {
-	s.c, s.at, s.end, s.depth, s.nodes, s.sig = c, at, end, 0, 0, s.sig[:0]
+// sign writes the signature of the BinXML between two offsets.
+func (s *signer) sign(c *chunk, at, end int, bare bool) bool {
+	s.c, s.at, s.end, s.bare = c, at, end, bare
+	s.depth, s.nodes, s.literal, s.keep, s.slots, s.sig = 0, 0, 0, false, s.slots[:0], s.sig[:0]
 	return s.content(true)
 }
 
@@ -67,11 +76,65 @@ func (s *signer) leaf(tok byte) bool {
 		if !s.need(4) || Type(s.c.b[s.at+1]) != String {
 			return false
 		}
-		return s.take(4 + 2*int(le.Uint16(s.c.b[s.at+2:])))
+		n := 2 * int(le.Uint16(s.c.b[s.at+2:]))
+		s.literal += n
+		if !s.bare || s.keep {
+			return s.take(4 + n)
+		}
+		if !s.need(4 + n) {
+			return false
+		}
+		s.slots = append(s.slots, slot{s.at + 4, n, textOfStream})
+		s.sig = append(s.sig, tokSub)
+		s.at += 4 + n
+		return true
 	case tokSub, tokOptional:
-		return s.take(4)
+		return !s.bare && s.take(4)
 	}
 	return false
+}
+
+// textOfStream is the type of a text that stands in the stream itself. It is no
+// type of the format.
+const textOfStream Type = 0x7f
+
+// asValues puts places where a signer has found values.
+func asValues(items []item, next *uint16, keep bool) {
+	for i := range items {
+		switch it := &items[i]; it.kind {
+		case itemText:
+			if !keep {
+				*it = item{kind: itemSub, index: *next}
+				*next++
+			}
+		case itemElem:
+			for k := range it.elem.attrs {
+				a := &it.elem.attrs[k]
+				asValues(a.items, next, keepsText(it.elem.name, a.name))
+			}
+			asValues(it.elem.items, next, false)
+		}
+	}
+}
+
+// keepsText reports whether the text of an attribute decides what fields are
+// called, or belongs to the root.
+func keepsText(elem, attr string) bool {
+	return elem == "Data" && attr == "Name" || elem == "Event"
+}
+
+// is reports whether the name just appended to the signature is text.
+func (s *signer) is(text string) bool {
+	b := s.sig[max(0, len(s.sig)-2*len(text)-2):]
+	if len(b) < 2*len(text)+2 || int(le.Uint16(b)) != len(text) {
+		return false
+	}
+	for i := range len(text) {
+		if le.Uint16(b[2+2*i:]) != uint16(text[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *signer) name() bool {
@@ -96,6 +159,7 @@ func (s *signer) name() bool {
 		s.at = end
 	}
 	s.sig = append(s.sig, b[off+6:end-2]...)
+	s.literal += 2 * n
 	return true
 }
 
@@ -105,7 +169,11 @@ func (s *signer) element() bool {
 	}
 	b := s.c.b
 	attrs := b[s.at]&tokMore != 0
-	if !s.take(3) || !s.need(4) { // token, dependency
+	head := 3 // token, dependency
+	if s.bare {
+		head = 1
+	}
+	if !s.take(head) || !s.need(4) {
 		return false
 	}
 	size := int64(le.Uint32(b[s.at:]))
@@ -118,16 +186,19 @@ func (s *signer) element() bool {
 			return false
 		}
 		s.at += 4
+		event, data := s.is("Event"), s.is("Data")
 		for s.at < s.end && b[s.at]&^tokMore == tokAttr {
 			s.nodes++
 			if !s.take(1) || !s.name() {
 				return false
 			}
+			s.keep = event || data && s.is("Name")
 			for s.at < s.end && inAttribute(b[s.at]) {
 				if !s.leaf(b[s.at]) {
 					return false
 				}
 			}
+			s.keep = false
 		}
 	}
 	if s.at >= s.end {
