@@ -194,8 +194,18 @@ func port(d Difference) int {
 // paths returns the traffic that no drawn path allows.
 func paths(t asset.Topology, talks []Talk) []Difference {
 	spoken := map[netip.Prefix]bool{}
-	for _, p := range t.Paths {
-		spoken[p.From], spoken[p.To] = true, true
+	looked := map[netip.Prefix]bool{}
+	for _, path := range t.Paths {
+		for _, p := range []netip.Prefix{path.From, path.To} { // a path may speak of a part of a segment
+			if looked[p] {
+				continue
+			}
+			looked[p] = true
+			if s, ok := t.SegmentOf(p.Addr()); ok && s.Prefix.Bits() <= p.Bits() {
+				spoken[s.Prefix] = true
+			}
+			spoken[p] = true
+		}
 	}
 	var out []Difference
 	for _, x := range talks {

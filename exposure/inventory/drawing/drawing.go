@@ -113,6 +113,14 @@ func (d *Drawing) path(from, to []netip.Prefix, ports []uint16, note string) {
 	}
 }
 
+// within allows what does not pass the firewall: traffic between networks behind
+// the same interface, or the same zone that lets it through.
+func (d *Drawing) within(nets networks) {
+	for _, name := range slices.Sorted(maps.Keys(nets)) {
+		d.path(nets[name], nets[name], nil, "both behind "+name)
+	}
+}
+
 // networks keeps which prefixes lie behind an interface or zone.
 type networks map[string][]netip.Prefix
 

@@ -216,7 +216,7 @@ func TestMask(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{fgtConf, asaConf, panConf, csvList} {
+	for _, s := range []string{fgtConf, asaConf, panConf, csvList, asaRules} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -99,6 +99,9 @@ func fortigate(b []byte) (Drawing, error) {
 			nets.add(first(e.set["device"]), p)
 		}
 	})
+	if len(policies) > 0 {
+		d.within(nets)
+	}
 	for z, faces := range zones {
 		for _, f := range faces {
 			for _, p := range nets[f] {

@@ -150,6 +150,9 @@ func panos(b []byte) (Drawing, error) {
 			nets.add(zones[r.face], p)
 		}
 	}
+	if len(rules) > 0 {
+		d.within(nets) // the rule intrazone-default allows unless somebody overrides it
+	}
 	for _, r := range rules {
 		if r.allow && !r.disable { // applications are told by content, not by port: every port, then
 			d.path(nets.behind(r.from), nets.behind(r.to), nil, "rule "+r.name)
