@@ -206,7 +206,19 @@ func (d *decoder) block(b []byte, n int32, base int64) error {
 	return nil
 }
 
-func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+func zero(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if le.Uint64(b) != 0 {
+			return false
+		}
+	}
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // noChunk looks at a block without a chunk header. Files are preallocated, so
 // zeroes and leftovers of the disk are normal; records are not.

@@ -288,8 +288,8 @@ var plain = func() (t [256]bool) {
 // appendEscapedText is appendEscaped for text that is known to be UTF-8.
 func appendEscapedText(dst, s []byte) []byte {
 	start := 0
-	for i, c := range s {
-		if !plain[c] {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !plain[c] {
 			dst = appendEscape(append(dst, s[start:i]...), c)
 			start = i + 1
 		}

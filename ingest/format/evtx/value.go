@@ -6,6 +6,7 @@ package evtx
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -79,6 +80,12 @@ func appendValue(dst []byte, t Type, raw []byte) (out []byte, odd bool) {
 
 // number reads up to 8 little-endian bytes.
 func number(b []byte) uint64 {
+	switch len(b) {
+	case 4:
+		return uint64(le.Uint32(b))
+	case 8:
+		return le.Uint64(b)
+	}
 	var n uint64
 	for i := len(b) - 1; i >= 0; i-- {
 		n = n<<8 | uint64(b[i])
@@ -86,10 +93,25 @@ func number(b []byte) uint64 {
 	return n
 }
 
+// Four UTF-16 units are looked at together while they are ASCII.
+const (
+	notASCII = 0xff80ff80ff80ff80
+	unitOnes = 0x0001000100010001
+	unitTops = 0x8000800080008000
+)
+
 // cutUTF16 ends a string at its first NUL: Windows counts the terminator in
 // the size of some strings, and what follows it is not part of the text.
 func cutUTF16(raw []byte) []byte {
-	for i := 0; i+1 < len(raw); i += 2 {
+	i := 0
+	for ; i+8 <= len(raw); i += 8 {
+		// A unit of zero borrows, and so may the one above it: the loop below
+		// looks closer.
+		if x := le.Uint64(raw[i:]); (x-unitOnes)&^x&unitTops != 0 {
+			break
+		}
+	}
+	for ; i+1 < len(raw); i += 2 {
 		if raw[i]|raw[i+1] == 0 {
 			return raw[:i]
 		}
@@ -100,16 +122,26 @@ func cutUTF16(raw []byte) []byte {
 // appendUTF16 appends little-endian UTF-16 as UTF-8. A surrogate without its
 // other half, and an odd byte at the end, become U+FFFD and are reported.
 func appendUTF16(dst, raw []byte) (out []byte, odd bool) {
+	dst = slices.Grow(dst, len(raw)/2)
 	i := 0
-	for ; i+1 < len(raw); i += 2 {
+	for i+1 < len(raw) {
+		if i+8 <= len(raw) {
+			if x := le.Uint64(raw[i:]); x&notASCII == 0 {
+				x = (x | x>>8) & 0x0000ffff0000ffff
+				dst = le.AppendUint32(dst, uint32(x|x>>16))
+				i += 8
+				continue
+			}
+		}
 		u := rune(raw[i]) | rune(raw[i+1])<<8
+		i += 2
 		if u < utf8.RuneSelf {
 			dst = append(dst, byte(u))
 			continue
 		}
 		if 0xd800 <= u && u < 0xe000 {
-			if u < 0xdc00 && i+3 < len(raw) {
-				if v := rune(raw[i+2]) | rune(raw[i+3])<<8; 0xdc00 <= v && v < 0xe000 {
+			if u < 0xdc00 && i+1 < len(raw) {
+				if v := rune(raw[i]) | rune(raw[i+1])<<8; 0xdc00 <= v && v < 0xe000 {
 					dst = utf8.AppendRune(dst, (u-0xd800)<<10+(v-0xdc00)+0x10000)
 					i += 2
 					continue
@@ -211,7 +243,9 @@ func appendFileTime(dst []byte, n uint64) []byte {
 		return strconv.AppendUint(dst, n, 10)
 	}
 	t := fileTime(n)
-	dst = appendDateTime(dst, t.Year(), int(t.Month()), t.Day(), t.Hour(), t.Minute(), t.Second())
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = appendDateTime(dst, year, int(month), day, hour, minute, second)
 	frac := int(n % 1e7)
 	dst = append(dst, '.')
 	if frac%10 == 0 {
@@ -245,13 +279,19 @@ func appendDateTime(dst []byte, year, month, day, hour, minute, second int) []by
 	return appendPadded(dst, second, 2)
 }
 
+// appendPadded appends a number that is not negative in at least width digits,
+// of up to 8.
 func appendPadded(dst []byte, n, width int) []byte {
-	var buf [20]byte
-	s := strconv.AppendInt(buf[:0], int64(n), 10)
-	for i := len(s); i < width; i++ {
-		dst = append(dst, '0')
+	from, rest := len(dst), n
+	dst = append(dst, "00000000"[:width]...)
+	for i := from + width - 1; i >= from; i-- {
+		dst[i] = byte('0' + rest%10)
+		rest /= 10
 	}
-	return append(dst, s...)
+	if rest > 0 {
+		return strconv.AppendInt(dst[:from], int64(n), 10)
+	}
+	return dst
 }
 
 // eachItem calls f with the bytes of every item of an array and its type. ok

@@ -5,6 +5,8 @@ package evtx
 
 import (
 	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -137,4 +139,52 @@ func TestTextRoundTrip(t *testing.T) {
 			t.Fatalf("%q came back as %q", want, got)
 		}
 	})
+}
+
+// Text is looked at four units at a time; the standard library's decoder, and
+// a search unit by unit, are the oracles.
+func TestTextInFours(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	units := []uint16{0, 1, 'a', 'z', 0x7f, 0x80, 0xff, 0x100, 0x4e2d, 0x7fff, 0x8000, 0xd7ff, 0xd83d, 0xde00, 0xdfff, 0xe000, 0xffff}
+	for range 20000 {
+		u := make([]uint16, rnd.IntN(40))
+		var raw []byte
+		for i := range u {
+			if u[i] = units[rnd.IntN(5)]; rnd.IntN(8) == 0 {
+				u[i] = units[rnd.IntN(len(units))]
+			}
+			raw = le.AppendUint16(raw, u[i])
+		}
+		cut := len(u)
+		for i := range u {
+			if u[i] == 0 {
+				cut = i
+				break
+			}
+		}
+		if got := cutUTF16(raw); len(got) != 2*cut {
+			t.Fatalf("%x is cut after %d units, want %d", u, len(got)/2, cut)
+		}
+		got, odd := appendUTF16([]byte("x"), raw)
+		want := "x" + string(utf16.Decode(u))
+		lone := 0
+		for _, r := range utf16.Decode(u) {
+			if r == 0xfffd {
+				lone++
+			}
+		}
+		if string(got) != want || odd != (lone > 0) {
+			t.Fatalf("%x reads %q (odd: %v), want %q", u, got, odd, want)
+		}
+	}
+}
+
+func TestPadded(t *testing.T) {
+	for _, n := range []int{0, 1, 9, 10, 99, 100, 1601, 9999, 10000, 30828, 65535, 999999, 1000000} {
+		for width := 1; width <= 8; width++ {
+			if got, want := string(appendPadded([]byte("x"), n, width)), fmt.Sprintf("x%0*d", width, n); got != want {
+				t.Errorf("%d in %d digits: %q, want %q", n, width, got, want)
+			}
+		}
+	}
 }
