@@ -50,6 +50,8 @@ const (
 	fTrust
 	fSrcSide
 	fDstSide
+	fShare
+	fSampling
 	fields
 )
 
@@ -57,7 +59,7 @@ const (
 var fieldNames = [fields]string{
 	"observer", "host", "src", "dst", "host_addr", "src_host", "dst_host", "src_port", "dst_port", "proto", "service", "user", "target",
 	"process", "parent", "command", "file", "hash", "event_id", "channel", "logon_type", "session", "message", "bytes_out", "bytes_in",
-	"duration", "start", "answer", "trust", "src_side", "dst_side",
+	"duration", "start", "answer", "trust", "src_side", "dst_side", "share", "sampling",
 }
 
 func fieldOf(name string) (field, bool) {
@@ -101,6 +103,9 @@ func (v *View) put(f field, text, domain string, unit time.Duration) bool {
 			return err == nil && n > 0 && put(&v.BytesOut, n)
 		}
 		return err == nil && n > 0 && put(&v.BytesIn, n)
+	case fSampling:
+		n, err := strconv.ParseInt(text, 10, 64)
+		return err == nil && n > 0 && put(&v.Sampling, n)
 	case fLogon:
 		n, err := strconv.Atoi(text)
 		return err == nil && put(&v.Logon, n)
@@ -150,6 +155,8 @@ func (v *View) clear(f field) {
 		v.BytesIn = 0
 	case fLogon:
 		v.Logon = 0
+	case fSampling:
+		v.Sampling = 0
 	case fDuration:
 		v.Duration = 0
 	case fStart:
@@ -231,6 +238,8 @@ func (v *View) text(f field) *string {
 		return &v.SrcSide
 	case fDstSide:
 		return &v.DstSide
+	case fShare:
+		return &v.Share
 	}
 	return &v.Message
 }
@@ -249,6 +258,7 @@ var takes = map[string]func(string) string{
 	"port":        func(s string) string { _, p := addressPort(s); return p },
 	"backslashes": func(s string) string { return strings.ReplaceAll(s, `\\`, `\`) },
 	"spn_host":    spnHost,
+	"share":       func(s string) string { return s[strings.LastIndexAny(s, `\/`)+1:] },
 	"list":        func(s string) string { return strings.Trim(strings.ReplaceAll(s, ";", ", "), ", ") },
 }
 

@@ -93,4 +93,7 @@ type View struct {
 	Trust   string    `json:"trust,omitempty"`    // what a sensor said of a TLS certificate: "ok", "self signed certificate"
 	SrcSide string    `json:"src_side,omitempty"` // role of the firewall's interface: lan, wan, dmz
 	DstSide string    `json:"dst_side,omitempty"`
+
+	Share    string `json:"share,omitempty"`    // name of an SMB share without its machine: ADMIN$
+	Sampling int64  `json:"sampling,omitempty"` // one packet in so many was seen: BytesOut and BytesIn are of those; 0 or 1 of all
 }

@@ -50,8 +50,8 @@ func TestV5(t *testing.T) {
 	}
 	// Both directions of the connection have the client as their source.
 	wantViews := []string{
-		`{"observer":"192.0.2.1","host_addr":"10.1.9.4","src":"10.1.9.4","dst":"203.0.113.9","src_port":51514,"dst_port":443,"proto":"tcp","action":"flow","outcome":"success","bytes_out":5000,"duration":20000000000,"start":"2026-03-13T10:39:30.25Z"}`,
-		`{"observer":"192.0.2.1","host_addr":"10.1.9.4","src":"10.1.9.4","dst":"203.0.113.9","src_port":51514,"dst_port":443,"proto":"tcp","action":"flow","outcome":"success","bytes_in":90000,"duration":20000000000,"start":"2026-03-13T10:39:30.25Z"}`,
+		`{"observer":"192.0.2.1","host_addr":"10.1.9.4","src":"10.1.9.4","dst":"203.0.113.9","src_port":51514,"dst_port":443,"proto":"tcp","action":"flow","outcome":"success","bytes_out":5000,"duration":20000000000,"start":"2026-03-13T10:39:30.25Z","sampling":100}`,
+		`{"observer":"192.0.2.1","host_addr":"10.1.9.4","src":"10.1.9.4","dst":"203.0.113.9","src_port":51514,"dst_port":443,"proto":"tcp","action":"flow","outcome":"success","bytes_in":90000,"duration":20000000000,"start":"2026-03-13T10:39:30.25Z","sampling":100}`,
 	}
 	for i, w := range wantViews {
 		e := one(t, got[i])
