@@ -287,7 +287,7 @@ func (m *Matcher) holds(a *atom, i int, s *slot) int {
 	case opRegexp:
 		vals := m.foldedOf(s)
 		for k, v := range s.raw {
-			if (m.e.without&RegexpGate != 0 || mayMatch(p.need, vals[k])) && p.re.MatchString(v) {
+			if (m.e.without&RegexpGate != 0 || mayMatch(p.re.need, vals[k])) && p.re.match(v) {
 				return k
 			}
 		}

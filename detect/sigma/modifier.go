@@ -195,8 +195,7 @@ type pred struct {
 	text   string // as a person wrote it, for findings
 	glob   glob
 	pat    pattern // what glob was compiled from
-	re     *regexp.Regexp
-	need   []string // folded texts of which re needs one
+	re     *expression
 	prefix netip.Prefix
 	num    number
 	ref    string // field, of fieldref
@@ -334,7 +333,7 @@ func (c chain) regexp(s string) ([]pred, error) {
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w (the specification allows no lookaround and no back reference)", s, err)
 	}
-	return []pred{{op: opRegexp, text: s, re: re, need: requiredTexts(src)}}, nil
+	return []pred{{op: opRegexp, text: s, re: &expression{re: re, need: requiredTexts(src), src: src}}}, nil
 }
 
 // parsePrefix reads a network, or one address.

@@ -85,7 +85,7 @@ func (p *program) atom(it *item, t *target) int32 {
 			fmt.Fprintf(&key, "%d%q", e.kind, e.text)
 		}
 		if pr.re != nil {
-			key.WriteString(pr.re.String())
+			key.WriteString(pr.re.src)
 		}
 	}
 	if a.field == keywordField {

@@ -97,7 +97,7 @@ func (p *program) atomWitnesses(a *atom) ([]witness, bool) {
 func (p *pred) required() []string {
 	switch p.op {
 	case opRegexp:
-		return p.need
+		return p.re.need
 	case opGlob:
 		best := ""
 		for _, e := range p.pat {
