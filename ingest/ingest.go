@@ -97,6 +97,9 @@ var formats = sync.OnceValue(Formats)
 // minimum is the confidence below which content counts as unknown.
 const minimum = 30
 
+// certain is the confidence that no other format can beat.
+const certain = 100
+
 // Recognise returns the format that is surest of the first up to 4 KiB of a
 // file. With equal confidence the earlier in Formats wins.
 func Recognise(head []byte) (format.Format, bool) {
@@ -106,6 +109,9 @@ func Recognise(head []byte) (format.Format, bool) {
 	for _, f := range formats() {
 		if s := f.Sniff(head); s > score {
 			best, score = f, s
+			if s >= certain {
+				break
+			}
 		}
 	}
 	return best, best.Name != ""

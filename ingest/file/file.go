@@ -123,6 +123,7 @@ type reader struct {
 	emit        format.Emit
 	stats       []Stat
 	done, total int64
+	buf         []byte // for hashing
 }
 
 func (r *reader) progress(name string, extra int64) {
@@ -204,7 +205,10 @@ func (r *reader) decode(ctx context.Context, s *source, head []byte) error {
 	}
 	if s.sha == "" {
 		h := sha256.New()
-		if _, err := io.Copy(h, s.reader()); err != nil {
+		if r.buf == nil {
+			r.buf = make([]byte, 256<<10)
+		}
+		if _, err := io.CopyBuffer(h, s.reader(), r.buf); err != nil {
 			st.Problem = fmt.Sprintf("read for its hash: %v", err)
 			r.stats = append(r.stats, st)
 			return nil

@@ -6,7 +6,6 @@ package evtx
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -67,17 +66,10 @@ func table(t testing.TB, rel string) []map[string]string {
 	return rows
 }
 
-// decodeAll decodes a log in memory.
+// decodeAll decodes a log in memory, both ways, and holds them to be the same.
 func decodeAll(t testing.TB, data []byte, src format.Source) ([]*event.Event, format.Stats) {
 	t.Helper()
-	var out []*event.Event
-	st, err := decode(context.Background(), bytes.NewReader(data), src, func(e *event.Event) error {
-		out = append(out, e)
-		return nil
-	}, new(kit))
-	if err != nil {
-		t.Fatal(err)
-	}
+	out, st, _ := bothWays(t, data, src, new(kit))
 	return out, st
 }
 

@@ -22,8 +22,9 @@ import (
 func TestTruncation(t *testing.T) {
 	check := func(t *testing.T, data []byte) {
 		all, _ := decodeAll(t, data, format.Source{SHA256: "x"})
+		k := new(kit)
 		for cut := 0; cut <= len(data); cut += 4096 {
-			events, st := decodeAll(t, data[:cut], format.Source{SHA256: "x"})
+			events, st, _ := decodeBy(t, data[:cut], format.Source{SHA256: "x"}, k)
 			n := 0
 			for _, e := range all {
 				at := int(e.Origin.Offset)
