@@ -26,6 +26,7 @@ import (
 	"citywall/casework/docket"
 	"citywall/casework/exhibit"
 	"citywall/detect/detectdb"
+	"citywall/detect/rulebook"
 	"citywall/duty/call"
 	"citywall/duty/dutydb"
 	"citywall/eventstore"
@@ -81,7 +82,7 @@ type App struct {
 	estate       *estate.Estate
 	policy       *identity.Policy
 	docket       *docket.Docket
-	rules        *ruleBook
+	rules        *rulebook.Book
 	queue        *queue.Queue
 	pipeline     *live.Live
 	syslog       []*syslog.Listener
@@ -188,7 +189,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	for _, c := range clash {
 		a.log.Warn("drawings of the network contradict each other; the configuration and then the newest counts", "what", c)
 	}
-	if a.rules, err = loadRules(a.cfg.Rules, top, a.data, a.now()); err != nil {
+	if a.rules, err = a.openBook(ctx); err != nil {
 		return a, err
 	}
 	corr := correlate.Config{Topology: top, ClockOffsets: a.cfg.Clocks}
@@ -207,6 +208,7 @@ func New(ctx context.Context, o Options) (a *App, err error) {
 	if a.pipeline, err = a.newPipeline(corr); err != nil {
 		return a, err
 	}
+	a.rules.OnRead(a.pipeline.SetRules)
 	a.estate.OnChange(a.pipeline.SetTopology)
 	if a.alarms, err = a.newWatch(); err != nil {
 		return a, err

@@ -35,7 +35,7 @@ func (a *App) desk(v desk.Version) desk.Config {
 		City: &desk.City{
 			Realm:  desk.Realm{Users: a.city.users, Audit: a.city.audit},
 			Events: a.events, Findings: a.findings, Incidents: a.incidents,
-			Sources: a.sources, Rules: a.ruleList,
+			Sources: a.sources, Rules: a.rules,
 			Senders:  &desk.Senders{Store: a.senders, Changed: a.learnSenders, Places: a.places},
 			Duty:     &desk.Duty{Store: a.watchRecords, Policy: a.cfg.Alarm.Policy, Broken: a.alarms.Err},
 			Storage:  &desk.Storage{Keeper: a.keeper, Backup: a.makeBackup, BackupDir: a.cfg.Backup.Dir, Troubles: a.troubles},

@@ -26,7 +26,7 @@ const behaviourState = "behaviour"
 // newPipeline joins queue, store, rules, records and correlation.
 func (a *App) newPipeline(corr correlate.Config) (*live.Live, error) {
 	return live.New(a.cfg.Pipeline, live.Parts{
-		Queue: a.queue, Store: a.events, Rules: a.rules.engine, Correlate: corr,
+		Queue: a.queue, Store: a.events, Rules: a.rules.Engine(), Muted: a.rules.Muted, Correlate: corr,
 		SaveFindings: func(ctx context.Context, fs []detect.Finding) error {
 			_, err := a.findings.Save(ctx, fs)
 			return err

@@ -8,16 +8,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
-	"strings"
-	"time"
 
 	"citywall/asset"
-	"citywall/detect"
-	"citywall/detect/detectdb"
+	"citywall/detect/behaviour"
+	"citywall/detect/rulebook"
 	"citywall/detect/sigma"
 	"citywall/rules"
-	"citywall/web/desk"
 )
 
 // ownRules is the name of Citywall's own set.
@@ -35,14 +31,6 @@ func placeholders(top asset.Topology) map[string][]string {
 		}
 	}
 	return out
-}
-
-// ruleBook is what was loaded, and from where.
-type ruleBook struct {
-	engine *sigma.Engine
-	report *sigma.Report
-	sets   []string
-	read   time.Time
 }
 
 // openRules opens the configured rule sets. Relative folders lie in the data
@@ -75,85 +63,22 @@ func openRules(c Rules, d *data) ([]sigma.Set, func(), error) {
 	return sets, done, nil
 }
 
-func loadRules(c Rules, top asset.Topology, d *data, now time.Time) (*ruleBook, error) {
-	sets, done, err := openRules(c, d)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	e, rep, err := sigma.Load(sets, sigma.Options{Placeholders: placeholders(top)})
-	if err != nil {
-		return nil, fmt.Errorf("load rules: %w", err)
-	}
-	b := &ruleBook{engine: e, report: rep, read: now}
-	for _, s := range sets {
-		b.sets = append(b.sets, s.Name)
-	}
-	return b, nil
-}
-
-// ruleList says what became of every rule and how often it fired in the last
-// 30 days.
-func (a *App) ruleList(ctx context.Context) (desk.Rules, error) {
-	now := a.now()
-	counts, err := a.findings.CountByRule(ctx, cityScope, now.AddDate(0, 0, -30), now.Add(24*time.Hour))
-	if err != nil {
-		return desk.Rules{}, err
-	}
-	return a.rules.list(counts), nil
-}
-
-// list joins what was loaded with how often it fired.
-func (b *ruleBook) list(counts []detectdb.RuleCount) desk.Rules {
-	fired := map[string]detectdb.RuleCount{}
-	for _, c := range counts {
-		fired[c.Rule.Hash] = c
-	}
-	out := desk.Rules{Sets: make([]desk.RuleSet, 0, len(b.sets))}
-	sets := map[string]*desk.RuleSet{}
-	for _, s := range b.sets {
-		set := desk.RuleSet{Name: s, Read: b.read}
-		if s == ownRules {
-			set.Licence = "Apache-2.0"
-		}
-		out.Sets = append(out.Sets, set)
-	}
-	for i := range out.Sets {
-		sets[out.Sets[i].Name] = &out.Sets[i]
-	}
-	unrouted := map[string]string{}
-	for _, p := range b.report.Unrouted {
-		unrouted[p.Set+"\x00"+p.ID] = p.Reason
-	}
-	for _, r := range b.engine.Rules() {
-		x := desk.Rule{Rule: r.Rule, Set: r.Set, State: desk.RuleLoaded, Source: source(r.LogSource), Step: string(r.Meaning.Step), Tags: r.Tags, Link: r.Link}
-		if why, ok := unrouted[r.Set+"\x00"+r.ID]; ok {
-			x.State, x.Why = desk.RuleUnrouted, why
-		}
-		c := fired[r.Hash]
-		x.Fired, x.LastHit = c.Count, c.Last
-		if s := sets[r.Set]; s != nil {
-			s.Loaded++
-			s.Files++
-			if s.Licence == "" {
-				s.Licence = r.License
-			}
-		}
-		out.Rules = append(out.Rules, x)
-	}
-	for state, ps := range map[desk.RuleStatus][]sigma.Problem{desk.RuleRefused: b.report.Refused, desk.RuleWaiting: b.report.Waiting} {
-		for _, p := range ps {
-			out.Rules = append(out.Rules, desk.Rule{Rule: detect.Rule{ID: p.ID, Title: p.Title, File: p.File}, Set: p.Set, State: state, Why: p.Reason})
-			if s := sets[p.Set]; s != nil {
-				s.Refused++
-				s.Files++
-			}
+// openBook reads the rules and the switches. What the city's drawings give to
+// placeholders is asked for again whenever the rules are read anew.
+func (a *App) openBook(ctx context.Context) (*rulebook.Book, error) {
+	var detectors []rulebook.Detector
+	if a.cfg.Pipeline.Behaviour {
+		for _, k := range behaviour.Kinds() {
+			detectors = append(detectors, rulebook.Detector{Rule: k.Rule(), Meaning: k.Meaning, Tags: k.Tags, Formula: k.Formula})
 		}
 	}
-	return out
-}
-
-func source(l sigma.LogSource) string {
-	parts := slices.DeleteFunc([]string{l.Product, l.Category, l.Service}, func(s string) bool { return s == "" })
-	return strings.Join(parts, "/")
+	return rulebook.Open(ctx, rulebook.Config{
+		Sets: func() ([]sigma.Set, func(), error) { return openRules(a.cfg.Rules, a.data) },
+		Placeholders: func() map[string][]string {
+			top, _ := a.estate.Known()
+			return placeholders(top)
+		},
+		Detectors: detectors, Store: a.findings, Scope: cityScope,
+		Licences: map[string]string{ownRules: "Apache-2.0", rulebook.Behaviour: "Apache-2.0"}, Now: a.now,
+	})
 }

@@ -35,7 +35,9 @@ const (
 	AssetNote    Action = "asset.note"   // whose a machine or segment is and whom to call
 	AssetManage  Action = "asset.manage" // hand in, accept, refuse and retire drawings
 	RuleRead     Action = "rule.read"
-	RuleManage   Action = "rule.manage"
+	RuleManage   Action = "rule.manage" // read the rules anew
+	RuleSwitch   Action = "rule.switch" // switch rules off and on
+	RuleTry      Action = "rule.try"    // hold a rule against one record
 
 	CaseRead     Action = "case.read"
 	CaseCreate   Action = "case.create" // by hand, from a package, from an investigation
@@ -68,7 +70,7 @@ func Actions() []Action {
 	return []Action{
 		EventSearch, EventExport,
 		IncidentRead, IncidentNote, IncidentTriage, IncidentClose, IncidentMerge, IncidentHandover,
-		FindingRead, AlarmRead, AlarmAck, AlarmNote, AlarmRoster, SourceRead, SourceManage, AssetRead, AssetNote, AssetManage, RuleRead, RuleManage,
+		FindingRead, AlarmRead, AlarmAck, AlarmNote, AlarmRoster, SourceRead, SourceManage, AssetRead, AssetNote, AssetManage, RuleRead, RuleManage, RuleSwitch, RuleTry,
 		CaseRead, CaseCreate, CaseEdit, CaseAssign, CaseClose, CaseEvidence, CaseReport,
 		UserRead, UserManage, TokenManage, AuditRead, AuditProve,
 		ConfigRead, ConfigManage, StatusRead, StorageRead, StorageHold, StorageBackup, ExerciseRun,

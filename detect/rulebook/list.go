@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ type Rule struct {
 	Line     int        `json:"line,omitempty"` // where its document begins in the file
 	Kind     string     `json:"kind,omitempty"` // "correlation" for one that counts hits of others, "detector"
 	State    State      `json:"state"`
-	Class    string     `json:"class,omitempty"` // refused: short word for why
+	Class    string     `json:"class,omitempty"` // refused: short word for why; off: "gone" when no set has it any more
 	Why      string     `json:"why,omitempty"`   // refused, unrouted, waiting
 	Off      *SwitchOff `json:"off,omitempty"`
 	Warnings []string   `json:"warnings,omitempty"`
@@ -69,7 +70,11 @@ type SwitchOff struct {
 
 // Key names a rule in a list; several may have the same id when all but one are
 // refused for it.
-func (r *Rule) Key() string { return fmt.Sprintf("%s/%s:%d#%s", r.Set, r.File, r.Line, r.ID) }
+func (r Rule) Key() string { return fmt.Sprintf("%s/%s:%d#%s", r.Set, r.File, r.Line, r.ID) }
+
+// Known reports whether the rule was read whole: a refused one, or one that waits,
+// has no level.
+func (r Rule) Known() bool { return r.State != Refused && r.State != Waiting && r.Class != "gone" }
 
 // Set is a collection of rules. Its states add up to its rules.
 type Set struct {
@@ -221,16 +226,25 @@ func (b *Book) all(counts []detectdb.RuleCount) List {
 		l.Rules = append(l.Rules, Rule{Rule: d.Rule, Set: Behaviour, Kind: "detector", State: Loaded, Step: string(d.Meaning.Step), Tags: d.Tags})
 	}
 	count(&l, p)
+	gone := maps.Clone(off)
 	for i := range l.Rules {
 		x := &l.Rules[i]
+		o, isOff := off[x.ID]
+		delete(gone, x.ID)
+		if isOff {
+			x.Off = &SwitchOff{By: o.By, At: o.At, Reason: o.Reason, Changed: o.Hash != x.Hash}
+		}
 		if x.State == Refused || x.State == Waiting {
 			continue
 		}
+		if isOff {
+			x.State = Off
+		}
 		c := fired[x.ID]
 		x.Fired, x.LastHit = c.Count, c.Last
-		if o, ok := off[x.ID]; ok {
-			x.State, x.Off = Off, &SwitchOff{By: o.By, At: o.At, Reason: o.Reason, Changed: o.Hash != x.Hash}
-		}
+	}
+	for _, o := range gone { // its switch must not be forgotten with it: the rule may come back
+		l.Rules = append(l.Rules, Rule{Rule: detect.Rule{ID: o.ID, Title: o.Title, Hash: o.Hash}, State: Off, Class: "gone", Off: &SwitchOff{By: o.By, At: o.At, Reason: o.Reason}})
 	}
 	l.Sets = setsOf(l.Rules, p, licence, b.cfg.Licences)
 	return l

@@ -186,6 +186,13 @@ func TestSwitch(t *testing.T) {
 	if r := list(t, b, Query{States: []State{Off}, Sets: []string{"set"}}).Rules; len(r) != 1 || !r[0].Off.Changed {
 		t.Errorf("after a reload with another form: %+v", r)
 	}
+	delete(s.files, "shell.yml")
+	if _, _, err := b.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := list(t, b, Query{States: []State{Off}, Text: shellID}).Rules; len(r) != 1 || r[0].Class != "gone" || r[0].Title != "Shell" {
+		t.Errorf("after the rule has gone: %+v", r)
+	}
 	if err := b.SwitchOn(t.Context(), shellID); err != nil || b.Muted(shellID) {
 		t.Error(err)
 	}

@@ -166,7 +166,7 @@ func (b *Book) Why(rule detect.Rule, e *event.Event) (met []Met, known bool) {
 		seen[r] = true
 		if r.Kind == "" {
 			if fields, ok := m.Matched(r, e); ok {
-				met = append(met, Met{Named{r.ID, r.Title}, fields})
+				met = append(met, Met{Named{r.ID, r.Title}, append([]detect.Matched{}, fields...)})
 			}
 			return
 		}

@@ -107,6 +107,7 @@ func (s *Server) routes() []route {
 		{"GET", "/findings/histogram", !open, s.findingHistogram},
 		{"GET", "/findings/export", !open, s.findingExport},
 		{"GET", "/findings/{id}", !open, s.finding},
+		{"GET", "/findings/{id}/records", !open, s.findingRecords},
 
 		{"GET", "/incidents", !open, s.incidents},
 		{"GET", "/incidents/export", !open, s.incidentExport},
@@ -157,6 +158,12 @@ func (s *Server) routes() []route {
 		{"GET", "/assets/drawings/{id}", !open, s.drawing},
 		{"POST", "/assets/drawings/{id}/state", !open, s.decideDrawing},
 		{"GET", "/rules", !open, s.rules},
+		{"GET", "/rules/export", !open, s.ruleExport},
+		{"POST", "/rules/reload", !open, s.reloadRules},
+		{"POST", "/rules/try", !open, s.tryRule},
+		{"GET", "/rules/{id}", !open, s.rule},
+		{"POST", "/rules/{id}/off", !open, s.switchRuleOff},
+		{"POST", "/rules/{id}/on", !open, s.switchRuleOn},
 		{"GET", "/storage", !open, s.storage},
 		{"GET", "/storage/days", !open, s.storageDays},
 		{"GET", "/storage/days/export", !open, s.storageDaysExport},
@@ -220,13 +227,17 @@ func (s *Server) handle(rt route) http.HandlerFunc {
 	}
 }
 
-// maxBody lets packages and drawings in; everything else is a small JSON object.
+// maxBody lets packages, drawings and trials in; everything else is a small JSON
+// object.
 func maxBody(rt route) int64 {
 	if rt.method == "POST" && rt.path == "/inbox" {
 		return 2 << 30 // the desk bounds it by its own configuration
 	}
 	if rt.method == "POST" && rt.path == "/assets/drawings" {
 		return desk.MaxDrawing
+	}
+	if rt.method == "POST" && rt.path == "/rules/try" {
+		return MaxTrial
 	}
 	return MaxBody
 }

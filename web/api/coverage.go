@@ -6,6 +6,7 @@ package api
 import (
 	"net/http"
 
+	"citywall/detect/rulebook"
 	"citywall/internal/fault"
 	"citywall/web/desk"
 )
@@ -13,7 +14,7 @@ import (
 // ruleCoverage says which techniques the rules look for, as figures, as a
 // picture, or as a file for a spreadsheet or the ATT&CK Navigator.
 func (s *Server) ruleCoverage(w http.ResponseWriter, r *http.Request, who desk.Who) error {
-	rules, err := s.Desk.ListRules(r.Context(), who)
+	rules, err := s.Desk.ListRules(r.Context(), who, rulebook.Query{})
 	if err != nil {
 		return err
 	}

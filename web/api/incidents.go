@@ -303,12 +303,3 @@ func (s *Server) sources(w http.ResponseWriter, r *http.Request, who desk.Who) e
 	}
 	return put(w, itemsOf(v))
 }
-
-func (s *Server) rules(w http.ResponseWriter, r *http.Request, who desk.Who) error {
-	v, err := s.Desk.ListRules(r.Context(), who)
-	if err != nil {
-		return err
-	}
-	v.Sets, v.Rules = itemsOf(v.Sets).Items, itemsOf(v.Rules).Items
-	return put(w, v)
-}

@@ -265,7 +265,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		}
 		return fmt.Sprint(v.Version)
 	}
-	lead, admin, auditor, police := "chen.yj", "hsu.admin", "kao.audit", "huang.st"
+	lead, analyst, admin, auditor, police := "chen.yj", "lin.zh", "hsu.admin", "kao.audit", "huang.st"
 
 	for _, c := range []call{
 		{op: "GET /version"}, {op: "GET /health"}, {op: "GET /openapi.yaml"}, {op: "GET /openapi.json"},
@@ -303,6 +303,31 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{op: "GET /incidents/{id}/report", who: lead, path: inc + "/report?format=docx", status: 400},
 		{op: "POST /incidents/{id}/notes", who: lead, path: inc + "/notes", body: `{"text":"seen"}`},
 		{op: "GET /sources", who: lead}, {op: "GET /rules", who: lead},
+		{op: "GET /rules", who: lead, path: "/rules?state=off,refused&level=high&set=citywall&sort=noise&limit=3&lang=zh-TW"},
+		{op: "GET /rules", who: lead, path: "/rules?state=gone", status: 400}, {op: "GET /rules", who: lead, path: "/rules?level=grave", status: 400}, {op: "GET /rules", who: lead, path: "/rules?sort=size", status: 400},
+		{op: "GET /rules/export", who: lead, path: "/rules/export?lang=zh-TW"}, {op: "GET /rules/export", who: lead, path: "/rules/export?format=jsonl&state=refused"}, {op: "GET /rules/export", who: police, status: 403},
+		{op: "GET /rules/{id}", who: lead, path: "/rules/" + webtest.RuleCounting}, {op: "GET /rules/{id}", who: lead, path: "/rules/" + webtest.RuleOff}, {op: "GET /rules/{id}", who: lead, path: "/rules/nothing", status: 404},
+		{op: "POST /rules/{id}/off", who: analyst, path: "/rules/" + webtest.RuleNoisy + "/off", body: `{"reason":"noise"}`, status: 403},
+		{op: "POST /rules/{id}/off", who: admin, path: "/rules/" + webtest.RuleNoisy + "/off", body: `{"reason":"noise"}`, status: 403},
+		{op: "POST /rules/{id}/off", who: lead, path: "/rules/" + webtest.RuleNoisy + "/off", body: `{"reason":" "}`, status: 400},
+		{op: "POST /rules/{id}/off", who: lead, path: "/rules/nothing/off", body: `{"reason":"noise"}`, status: 404},
+		{op: "POST /rules/{id}/off", who: lead, path: "/rules/" + webtest.RuleNoisy + "/off", body: `{"reason":"noise"}`, status: 204},
+		{op: "POST /rules/{id}/off", who: lead, path: "/rules/" + webtest.RuleNoisy + "/off", body: `{"reason":"noise"}`, status: 409},
+		{op: "GET /rules/{id}", who: lead, path: "/rules/" + webtest.RuleNoisy},
+		{op: "POST /rules/{id}/on", who: lead, path: "/rules/" + webtest.RuleNoisy + "/on", body: `{"reason":""}`, status: 400},
+		{op: "POST /rules/{id}/on", who: lead, path: "/rules/" + webtest.RuleNoisy + "/on", body: `{"reason":"mended"}`, status: 204},
+		{op: "POST /rules/{id}/on", who: lead, path: "/rules/" + webtest.RuleNoisy + "/on", body: `{"reason":"mended"}`, status: 409},
+		{op: "POST /rules/reload", who: admin, body: `{}`}, {op: "POST /rules/reload", who: analyst, body: `{}`, status: 403},
+		{op: "POST /rules/try", who: analyst, body: `{"id":"` + webtest.RuleNoisy + `","record":"{\"EventID\":4624,\"Channel\":\"Security\",\"LogonType\":3}"}`},
+		{op: "POST /rules/try", who: lead, body: `{"id":"` + webtest.RuleOff + `","event":"` + ev + `"}`},
+		{op: "POST /rules/try", who: lead, body: `{"id":"` + webtest.RuleCounting + `","event":"` + ev + `"}`},
+		{op: "POST /rules/try", who: lead, body: `{"rule":"title: t\nlogsource: {product: x}\ndetection: {a: {b: c}, condition: a}","record":"{\"b\":\"c\"}","product":"x"}`},
+		{op: "POST /rules/try", who: lead, body: `{"rule":"title: [","record":"{}"}`, status: 400}, {op: "POST /rules/try", who: lead, body: `{"id":"x","record":"{}"}`, status: 404},
+		{op: "POST /rules/try", who: lead, body: `{"id":"x","event":"zz"}`, status: 400}, {op: "POST /rules/try", who: admin, body: `{"id":"` + webtest.RuleOff + `","event":"` + ev + `"}`, status: 403},
+		{op: "POST /rules/try", who: auditor, body: `{"id":"x","record":"{}"}`, status: 403},
+		{op: "GET /findings/{id}/records", who: lead, path: "/findings/" + site.Counted + "/records"}, {op: "GET /findings/{id}/records", who: lead, path: "/findings/" + fd + "/records"},
+		{op: "GET /findings/{id}/records", who: lead, path: "/findings/" + site.Counted + "/records?after=99", status: 400}, {op: "GET /findings/{id}/records", who: lead, path: "/findings/nothing/records", status: 404},
+		{op: "GET /findings/{id}/records", who: auditor, path: "/findings/" + fd + "/records", status: 403},
 		{op: "GET /rules/coverage", who: lead},
 		{op: "GET /rules/coverage", who: lead, path: "/rules/coverage?format=svg&lang=zh-TW"},
 		{op: "GET /rules/coverage", who: lead, path: "/rules/coverage?format=csv"},

@@ -8,6 +8,7 @@ import (
 
 	"citywall/casework"
 	"citywall/detect"
+	"citywall/detect/rulebook"
 	"citywall/duty"
 	"citywall/incident"
 	"citywall/incident/narrate"
@@ -73,11 +74,11 @@ func alarmBadge(l text.Lang, v duty.State) template.HTML {
 	return badge("plain "+class, shapes[v], text.T(l, "console.alarm."+string(v)))
 }
 
-func ruleBadge(l text.Lang, v desk.RuleStatus) template.HTML {
-	shapes := map[desk.RuleStatus]string{
-		desk.RuleLoaded: shapeTick, desk.RuleRefused: shapeCross, desk.RuleUnrouted: shapeDiamond, desk.RuleWaiting: shapeRing,
+func ruleBadge(l text.Lang, v rulebook.State) template.HTML {
+	shapes := map[rulebook.State]string{
+		rulebook.Loaded: shapeTick, rulebook.Off: shapeHalf, rulebook.Unrouted: shapeDiamond, rulebook.Waiting: shapeRing, rulebook.Refused: shapeCross,
 	}
-	class := map[desk.RuleStatus]string{desk.RuleLoaded: "good", desk.RuleRefused: "level-high", desk.RuleUnrouted: "level-medium", desk.RuleWaiting: "level-informational"}[v]
+	class := map[rulebook.State]string{rulebook.Loaded: "good", rulebook.Off: "level-medium", rulebook.Unrouted: "level-informational", rulebook.Waiting: "level-low", rulebook.Refused: "level-high"}[v]
 	return badge(class, shapes[v], text.T(l, "console.rule."+string(v)))
 }
 

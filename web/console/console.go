@@ -155,6 +155,12 @@ func (s *Server) routes() []route {
 		{"POST", "/assets/drawings/{id}/state", !open, s.decideDrawing},
 		{"POST", "/assets/notes", !open, s.noteAsset},
 		{"GET", "/rules", !open, s.rules},
+		{"POST", "/rules", !open, s.reloadRules},
+		{"GET", "/rules/try", !open, s.tryForm},
+		{"POST", "/rules/try", !open, s.tryRule},
+		{"GET", "/rules/{id}", !open, s.rule},
+		{"POST", "/rules/{id}/off", !open, s.switchRuleOff},
+		{"POST", "/rules/{id}/on", !open, s.switchRuleOn},
 		{"GET", "/storage", !open, s.storage},
 		{"POST", "/storage/holds", !open, s.addHold},
 		{"POST", "/storage/holds/{id}/release", !open, s.releaseHold},
@@ -208,13 +214,16 @@ func (s *Server) handle(rt route) http.HandlerFunc {
 	}
 }
 
-// maxBody lets packages and drawings in; everything else is a small form.
+// maxBody lets packages, drawings and trials in; everything else is a small form.
 func maxBody(r *http.Request) int64 {
 	if r.URL.Path == "/inbox" {
 		return 2 << 30 // the desk bounds it by its own configuration
 	}
 	if r.URL.Path == "/assets/drawings" {
 		return desk.MaxDrawing + 1<<20 // and the form around it
+	}
+	if r.URL.Path == "/rules/try" {
+		return api.MaxTrial
 	}
 	return api.MaxBody
 }

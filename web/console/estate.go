@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"citywall/detect"
-	"citywall/detect/coverage"
 	"citywall/detect/detectdb"
 	"citywall/internal/fault"
 	"citywall/internal/text"
@@ -87,7 +86,7 @@ func (s *Server) findings(w http.ResponseWriter, r *http.Request, c door.Caller)
 		}
 	}
 	if len(q.Rules) == 1 && len(d.Items) > 0 {
-		d.RuleTitle = d.Items[0].Rule.Title
+		d.RuleTitle = api.RuleTitle(l, d.Items[0].Rule)
 	}
 	abs := *r.URL
 	x := abs.Query()
@@ -103,17 +102,6 @@ func (s *Server) findings(w http.ResponseWriter, r *http.Request, c door.Caller)
 	d.Pager.CSV, d.Pager.JSON = exportLink(&abs, api.Prefix+"/findings/export", "csv", l), exportLink(&abs, api.Prefix+"/findings/export", "jsonl", l)
 	d.Any = len(q.Levels) > 0 || q.Text != "" || q.Host != "" || len(q.Rules) > 0 || len(q.Steps) > 0
 	return s.render(w, r, c, http.StatusOK, "findings", text.T(l, "console.nav.findings"), d)
-}
-
-func (s *Server) finding(w http.ResponseWriter, r *http.Request, c door.Caller) error {
-	f, err := s.Desk.Finding(r.Context(), c.Who, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	return s.render(w, r, c, http.StatusOK, "finding", f.Rule.Title, struct {
-		F    detect.Finding
-		JSON string
-	}{f, api.Prefix + "/findings/" + f.ID})
 }
 
 type sourcesData struct {
@@ -197,20 +185,6 @@ func compare(a, b float64) int {
 	return 0
 }
 
-type rulesData struct {
-	Sets               []desk.RuleSet
-	Items              []desk.Rule
-	Counts             map[desk.RuleStatus]int
-	Text, State, Order string
-	States             []desk.RuleStatus
-	Total              int
-	Next, First        string
-	JSON               string
-
-	Coverage coverage.Coverage
-	Picture  template.HTML // of it; "" on narrowed and later pages
-}
-
 // perPage bounds the tables of lists that are held in memory; SigmaHQ has
 // thousands of rules.
 const perPage = 100
@@ -230,50 +204,4 @@ func cut[T any](r *http.Request, xs []T, key func(T) string) (page []T, next, fi
 		next = newPager(r, key(page[len(page)-1]), "").Next
 	}
 	return page, next, first
-}
-
-func (s *Server) rules(w http.ResponseWriter, r *http.Request, c door.Caller) error {
-	rs, err := s.Desk.ListRules(r.Context(), c.Who)
-	if err != nil {
-		return err
-	}
-	v := r.URL.Query()
-	d := rulesData{Sets: rs.Sets, Counts: map[desk.RuleStatus]int{}, Text: v.Get("text"), State: v.Get("state"), Order: v.Get("sort"), JSON: api.Prefix + "/rules",
-		States: []desk.RuleStatus{desk.RuleLoaded, desk.RuleWaiting, desk.RuleUnrouted, desk.RuleRefused}}
-	var hits []desk.Rule
-	for _, x := range rs.Rules {
-		d.Counts[x.State]++
-		if d.State != "" && string(x.State) != d.State {
-			continue
-		}
-		if fold := strings.ToLower(x.Title + " " + x.ID + " " + x.Author + " " + x.File + " " + x.Source + " " + strings.Join(x.Tags, " ")); d.Text != "" && !strings.Contains(fold, strings.ToLower(d.Text)) {
-			continue
-		}
-		hits = append(hits, x)
-	}
-	slices.SortStableFunc(hits, func(a, b desk.Rule) int {
-		switch d.Order {
-		case "title":
-			return strings.Compare(a.Title, b.Title)
-		case "level":
-			return int(b.Level) - int(a.Level)
-		}
-		if a.Fired != b.Fired { // what fired first
-			return compare(float64(b.Fired), float64(a.Fired))
-		}
-		if a.Level != b.Level {
-			return int(b.Level) - int(a.Level)
-		}
-		return strings.Compare(a.Title, b.Title)
-	})
-	d.Total = len(hits)
-	d.Items, d.Next, d.First = cut(r, hits, func(x desk.Rule) string { return x.Hash })
-	if d.Coverage = rs.Coverage(); d.Coverage.Rules > 0 && d.Text == "" && d.State == "" && d.First == "" {
-		svg, err := d.Coverage.Draw(Lang(r), "/rules?text=")
-		if err != nil {
-			return err
-		}
-		d.Picture = template.HTML(svg)
-	}
-	return s.render(w, r, c, http.StatusOK, "rules", text.T(Lang(r), "console.nav.rules"), d)
 }

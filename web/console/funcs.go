@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"net/netip"
+	"net/url"
 	"path"
 	"reflect"
 	"strconv"
@@ -18,6 +19,8 @@ import (
 	"citywall/asset"
 	"citywall/casework"
 	"citywall/detect"
+	"citywall/detect/rulebook"
+	"citywall/detect/sigma"
 	"citywall/duty"
 	"citywall/event"
 	"citywall/exposure/estate"
@@ -28,6 +31,7 @@ import (
 	"citywall/ingest/format"
 	"citywall/internal/draw"
 	"citywall/internal/text"
+	"citywall/web/api"
 	"citywall/web/desk"
 )
 
@@ -109,16 +113,29 @@ func (s *Server) funcs(l text.Lang) template.FuncMap {
 		"bytes":  func(n int64) string { return bytesText(n) },
 		"secs":   func(d time.Duration) string { return signedSpan(l, d) },
 
-		"level":   func(v detect.Level) template.HTML { return levelBadge(l, v) },
-		"levelw":  func(v detect.Level) string { return narrate.Level(l, v) },
-		"state":   func(v incident.State) template.HTML { return stateBadge(l, v) },
-		"statew":  func(v incident.State) string { return narrate.State(l, v) },
-		"grade":   func(v incident.Grade) template.HTML { return gradeBadge(l, v) },
-		"status":  func(v casework.Status) template.HTML { return statusBadge(l, v) },
-		"statusw": func(v casework.Status) string { return text.T(l, "console.status."+string(v)) },
-		"source":  func(v desk.SourceState) template.HTML { return sourceBadge(l, v) },
-		"tactic":  func(name string) string { return text.T(l, "coverage.tactic."+name) },
-		"rule":    func(v desk.RuleStatus) template.HTML { return ruleBadge(l, v) },
+		"level":    func(v detect.Level) template.HTML { return levelBadge(l, v) },
+		"levelw":   func(v detect.Level) string { return narrate.Level(l, v) },
+		"state":    func(v incident.State) template.HTML { return stateBadge(l, v) },
+		"statew":   func(v incident.State) string { return narrate.State(l, v) },
+		"grade":    func(v incident.Grade) template.HTML { return gradeBadge(l, v) },
+		"status":   func(v casework.Status) template.HTML { return statusBadge(l, v) },
+		"statusw":  func(v casework.Status) string { return text.T(l, "console.status."+string(v)) },
+		"source":   func(v desk.SourceState) template.HTML { return sourceBadge(l, v) },
+		"tactic":   func(name string) string { return text.T(l, "coverage.tactic."+name) },
+		"rule":     func(v rulebook.State) template.HTML { return ruleBadge(l, v) },
+		"rulet":    func(r detect.Rule) string { return api.RuleTitle(l, r) },
+		"rulen":    func(n rulebook.Named) string { return api.RuleTitle(l, detect.Rule{ID: n.ID, Title: n.Title}) },
+		"rulepath": func(id string) string { return "/rules/" + url.PathEscape(id) },
+		"rate":     rate,
+		"named":    func(id, title string) rulebook.Named { return rulebook.Named{ID: id, Title: title} },
+		"stepof":   func(s string) detect.Step { return detect.Step(s) },
+		"ruleset": func(name string) string { // a folder or a zip, or the detectors, which have no file
+			if name == rulebook.Behaviour {
+				return text.T(l, "console.rules.behaviour")
+			}
+			return path.Base(name)
+		},
+		"verdict": func(v *sigma.Verdict) verdictView { return newVerdict(l, v) },
 		"role":    func(v identity.Role) string { return v.Text(l) },
 		"realm":   func(v asset.Realm) string { return t("realm." + string(v)) },
 		"signer": func(name string) string { // a realm of this installation, or the name an administrator gave a partner

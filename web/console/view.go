@@ -88,7 +88,7 @@ var groups = []struct {
 	{"input", []page{
 		{"sources", "/sources", "sources", identity.SourceRead, asset.City, []string{"source", "newsource"}},
 		{"assets", "/assets", "assets", identity.AssetRead, asset.City, []string{"asset", "segments", "differences", "drawings", "drawing"}},
-		{"rules", "/rules", "rules", identity.RuleRead, asset.City, nil},
+		{"rules", "/rules", "rules", identity.RuleRead, asset.City, []string{"rule", "try"}},
 	}},
 	{"office", []page{
 		{"storage", "/storage", "storage", identity.StorageRead, asset.City, nil},

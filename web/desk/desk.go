@@ -23,6 +23,7 @@ import (
 
 	"citywall/asset"
 	"citywall/audit"
+	"citywall/detect/rulebook"
 	"citywall/eventstore"
 	"citywall/exposure/estate"
 	"citywall/identity"
@@ -73,7 +74,7 @@ type City struct {
 	Findings  Findings
 	Incidents Incidents
 	Sources   func(context.Context) ([]Source, error)
-	Rules     func(context.Context) (Rules, error)
+	Rules     *rulebook.Book // nil: no rules are held against events here
 	Handover  *Handover      // nil: nothing can be handed over
 	Duty      *Duty          // nil: no watch is kept
 	Senders   *Senders       // nil: senders are not registered

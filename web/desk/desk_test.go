@@ -18,6 +18,7 @@ import (
 	"citywall/casework/casedb"
 	"citywall/detect"
 	"citywall/detect/detectdb"
+	"citywall/detect/rulebook"
 	"citywall/duty"
 	"citywall/duty/dutydb"
 	"citywall/event"
@@ -196,7 +197,22 @@ var calls = map[string]func(context.Context, *desk.Desk, desk.Who) error{
 		_, err := d.ListSources(ctx, w)
 		return err
 	},
-	"ListRules":   func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ListRules(ctx, w); return err },
+	"ListRules": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.ListRules(ctx, w, rulebook.Query{})
+		return err
+	},
+	"Rule":          func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Rule(ctx, w, "x"); return err },
+	"SwitchRuleOff": func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.SwitchRuleOff(ctx, w, "x", "y") },
+	"SwitchRuleOn":  func(ctx context.Context, d *desk.Desk, w desk.Who) error { return d.SwitchRuleOn(ctx, w, "x", "y") },
+	"ReloadRules":   func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ReloadRules(ctx, w); return err },
+	"TryRule": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.TryRule(ctx, w, desk.RuleTrial{})
+		return err
+	},
+	"Supports": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
+		_, err := d.Supports(ctx, w, "x", 0)
+		return err
+	},
 	"Live":        func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.Live(ctx, w); return err },
 	"ListSenders": func(ctx context.Context, d *desk.Desk, w desk.Who) error { _, err := d.ListSenders(ctx, w); return err },
 	"SourcePage": func(ctx context.Context, d *desk.Desk, w desk.Who) error {
@@ -373,7 +389,7 @@ func TestPolicyComesFirst(t *testing.T) {
 	d, err := desk.New(desk.Config{
 		Policy: policy,
 		City: &desk.City{Realm: side, Events: shutEvents{}, Findings: shutFindings{}, Incidents: shutIncidents{}, Handover: &desk.Handover{},
-			Sources: func(context.Context) ([]desk.Source, error) { panic("reached") }, Rules: func(context.Context) (desk.Rules, error) { panic("reached") }},
+			Sources: func(context.Context) ([]desk.Source, error) { panic("reached") }, Rules: &rulebook.Book{}},
 		Police: &desk.Police{Realm: side, Cases: shutCases{}, Vault: shutVault{}, Packages: &desk.Packages{}},
 	})
 	if err != nil {
@@ -413,6 +429,9 @@ func TestEveryChangeIsInTheLog(t *testing.T) {
 	lead.Send("/api/v1/assets/notes", `{"subject":"device/hospital/10.20.33.9","contact":"119","version":0}`)
 	lead.Send("/api/v1/assets/drawings/"+s.Drawing+"/state", `{"state":"accepted"}`)
 	lead.Do("POST", "/api/v1/assets/drawings?name=new", "application/octet-stream", strings.NewReader("name,address\npc1,10.0.0.1\n"))
+	lead.Send("/api/v1/rules/"+webtest.RuleNoisy+"/off", `{"reason":"too noisy"}`)
+	lead.Send("/api/v1/rules/"+webtest.RuleOff+"/on", `{"reason":"excluded by a filter now"}`)
+	lead.Send("/api/v1/rules/reload", `{}`)
 	boss.Send("/api/v1/cases/"+kase+"/notes", `{"text":"a remark"}`)
 	boss.Get("/api/v1/cases/" + kase + "/exhibits/1")
 	s.Client(t).Send("/api/v1/login", `{"realm":"city","user":"nobody","password":"guess"}`)
@@ -431,6 +450,9 @@ func TestEveryChangeIsInTheLog(t *testing.T) {
 		{asset.City, "chen.yj", "asset.note", "device/hospital/10.20.33.9", audit.Done},
 		{asset.City, "chen.yj", "asset.manage", "drawing/" + s.Drawing, audit.Done},
 		{asset.City, "chen.yj", "asset.manage", "drawing/new", audit.Done},
+		{asset.City, "chen.yj", "rule.switch", "rule/" + webtest.RuleNoisy, audit.Done},
+		{asset.City, "chen.yj", "rule.switch", "rule/" + webtest.RuleOff, audit.Done},
+		{asset.City, "chen.yj", "rule.manage", "rules", audit.Done},
 		{asset.Police, "chang.kh", "case.create", "package/" + box[0], audit.Done},
 		{asset.Police, "huang.st", "case.edit", "case/" + kase, audit.Done},
 		{asset.Police, "huang.st", "case.evidence", "case/" + kase + "/exhibit/1", audit.Done},

@@ -46,21 +46,6 @@ func visibleSources(ctx context.Context, city *City, sc identity.Scope) ([]Sourc
 	return out, nil
 }
 
-// ListRules returns what is loaded and what was refused.
-func (d *Desk) ListRules(ctx context.Context, who Who) (Rules, error) {
-	city, err := d.city(who)
-	if err != nil {
-		return Rules{}, err
-	}
-	if err := d.may(who, identity.RuleRead); err != nil {
-		return Rules{}, err
-	}
-	if city.Rules == nil {
-		return Rules{}, nil
-	}
-	return city.Rules(ctx)
-}
-
 // Live is what is going on in the city now.
 type Live struct {
 	Time     time.Time         `json:"time"`

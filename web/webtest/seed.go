@@ -110,37 +110,3 @@ func sources() []desk.Source {
 	out[6].Gaps = []format.Gap{{Channel: "Security", After: 881_204, Before: 881_977, FromTime: incidenttest.At(20, "18:11:00"), ToTime: incidenttest.At(20, "18:33:30")}}
 	return append(out, desk.Source{Name: "sewer-plc", Agency: "works", Transport: "syslog-udp", State: desk.SourceNever})
 }
-
-func rules() desk.Rules {
-	r := desk.Rules{Sets: []desk.RuleSet{
-		{Name: "citywall", Files: 31, Loaded: 31, Licence: "Apache-2.0", Read: Now.Add(-6 * time.Hour)},
-		{Name: "sigma-2026-10-06.zip", Files: 3104, Loaded: 2877, Refused: 19, Licence: "DRL 1.1", Read: Now.Add(-6 * time.Hour)},
-	}}
-	count := map[string]int64{}
-	last := map[string]time.Time{}
-	seen := map[string]detect.Finding{}
-	var order []string
-	for _, f := range append(incidenttest.Findings(), noise()...) {
-		if count[f.Rule.ID] == 0 {
-			order = append(order, f.Rule.ID)
-		}
-		count[f.Rule.ID]++
-		seen[f.Rule.ID] = f
-		if f.Time.After(last[f.Rule.ID]) {
-			last[f.Rule.ID] = f.Time
-		}
-	}
-	for _, id := range order {
-		f := seen[id]
-		r.Rules = append(r.Rules, desk.Rule{Rule: f.Rule, Set: "citywall", State: desk.RuleLoaded, Source: "windows / process_creation", Step: string(f.Meaning.Step), Tags: f.Tags, Fired: count[id], LastHit: last[id]})
-	}
-	add := func(title, src, why string, level detect.Level, st desk.RuleStatus) {
-		r.Rules = append(r.Rules, desk.Rule{Rule: detect.Rule{ID: fmt.Sprintf("sigma-%d", len(r.Rules)), Title: title, Author: "Community", Hash: fmt.Sprintf("%064x", 5000+len(r.Rules)), Level: level, File: "rules/" + title + ".yml"}, Set: "sigma-2026-10-06.zip", State: st, Source: src, Why: why})
-	}
-	add("Potential BlackByte Ransomware Activity", "windows / process_creation", "", detect.High, desk.RuleLoaded)
-	add("AWS Root Credentials Used", "aws / cloudtrail", "no format sends product aws", detect.Medium, desk.RuleUnrouted)
-	add("Azure Device Code Authentication", "azure / signinlogs", "no format sends product azure", detect.Medium, desk.RuleUnrouted)
-	add("Many Failed Logons From One Source", "windows / security", "aggregation with a pipe is not supported: use a correlation rule of Sigma 2", detect.Medium, desk.RuleRefused)
-	add("Suspicious Kernel Driver Load", "windows / driver_load", "no record of driver_load has arrived yet", detect.High, desk.RuleWaiting)
-	return r
-}

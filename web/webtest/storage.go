@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"citywall/backup"
-	"citywall/eventstore/duck"
+	"citywall/eventstore"
 	"citywall/eventstore/keep"
 	"citywall/eventstore/keep/keepdb"
 	"citywall/internal/db"
@@ -21,9 +21,15 @@ import (
 	"citywall/web/desk"
 )
 
+// store keeps the events of a site.
+type store interface {
+	eventstore.Keeper
+	Backup(ctx context.Context, a eventstore.Archive) error
+}
+
 // storage seals what is due, holds days for two cases of which one is over, and
 // has had its clock set back.
-func (s *Site) storage(t testing.TB, ctx context.Context, d *db.DB, events *duck.Store, own *keys.Ring) *desk.Storage {
+func (s *Site) storage(t testing.TB, ctx context.Context, d *db.DB, events store, own *keys.Ring) *desk.Storage {
 	t.Helper()
 	now := func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) }
 	records, err := keepdb.Open(ctx, d, now)

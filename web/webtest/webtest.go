@@ -39,7 +39,6 @@ import (
 	"citywall/duty"
 	"citywall/duty/dutydb"
 	"citywall/eventstore"
-	"citywall/eventstore/duck"
 	"citywall/eventstore/query"
 	"citywall/identity"
 	"citywall/identity/identitydb"
@@ -92,6 +91,7 @@ type Site struct {
 	Incident string            // record id of the hospital's incident
 	Device   string            // id of the hospital's domain controller in the inventory
 	Drawing  string            // id of a drawing that waits to be accepted
+	Counted  string            // id of a finding of a rule that counts records
 	IDs      map[string]string // engine's id → record id
 	Dir      string
 	ahead    atomic.Int64 // how far the site's clock is ahead of Now, ns
@@ -170,10 +170,10 @@ func realm(t testing.TB, ctx context.Context, dir string, r asset.Realm, k *keys
 func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, inbox string) *desk.City {
 	t.Helper()
 	d, side := realm(t, ctx, s.Dir, asset.City, own)
-	events, err := duck.Open(ctx, duck.Options{Dir: filepath.Join(s.Dir, "events"), MemoryLimit: "512MB", Threads: 2, Now: func() time.Time { return Now.Add(time.Duration(s.ahead.Load())) }})
-	must(t, err)
+	events := s.store(t, ctx)
 	t.Cleanup(func() { events.Close() })
-	must(t, events.Append(ctx, eventstore.Batch{MsgID: "seed", Events: append(incidenttest.Events(), background()...)}))
+	seeded := append(incidenttest.Events(), background()...)
+	must(t, events.Append(ctx, eventstore.Batch{MsgID: "seed", Events: seeded}))
 	findings, err := detectdb.Open(ctx, d, asset.City)
 	must(t, err)
 	_, err = findings.Save(ctx, append(incidenttest.Findings(), noise()...))
@@ -198,7 +198,7 @@ func (s *Site) city(t testing.TB, ctx context.Context, own, police *keys.Ring, i
 	return &desk.City{
 		Realm: side, Events: events, Findings: findings, Incidents: incidents,
 		Sources: func(context.Context) ([]desk.Source, error) { return sources(), nil },
-		Rules:   func(context.Context) (desk.Rules, error) { return rules(), nil },
+		Rules:   s.rules(t, ctx, findings, seeded),
 		Senders: s.senders(t, ctx, d),
 		Storage: s.storage(t, ctx, d, events, own),
 		Assets:  s.assets(t, ctx, d),
