@@ -4,6 +4,8 @@
 package sigma
 
 import (
+	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -175,7 +177,20 @@ func joinLit(p pattern, e elem) pattern {
 
 // appendFold appends s in lower case, rune by rune; invalid bytes stay.
 func appendFold(dst []byte, s string) []byte {
-	for i := 0; i < len(s); {
+	const high, ones = 0x8080808080808080, 0x0101010101010101
+	i := 0
+	dst = slices.Grow(dst, len(s))
+	for ; i+8 <= len(s); i += 8 { // eight bytes at a time while they are ASCII
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		if x&high != 0 {
+			break
+		}
+		// The high bit of a byte says: not before A, but not after Z either.
+		capital := (x + (0x80-'A')*ones) &^ (x + (0x80-'Z'-1)*ones) & high
+		dst = binary.LittleEndian.AppendUint64(dst, x|capital>>2)
+	}
+	for i < len(s) {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if 'A' <= c && c <= 'Z' {

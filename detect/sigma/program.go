@@ -27,6 +27,9 @@ type atom struct {
 	preds []pred
 	refs  []int32 // of each pred, the binding of fieldref
 	cost  int
+
+	grouped bool // groups is made
+	groups  [][]int32
 }
 
 const keywordField = -1
@@ -46,10 +49,13 @@ type program struct {
 	atoms   []atom
 	bindIDs map[string]int32
 	atomIDs map[string]int32
+
+	witnesses  []witness // of buckets that are built
+	witnessIDs map[witness]int32
 }
 
 func newProgram() *program {
-	return &program{bindIDs: map[string]int32{}, atomIDs: map[string]int32{}}
+	return &program{bindIDs: map[string]int32{}, atomIDs: map[string]int32{}, witnessIDs: map[witness]int32{}}
 }
 
 // bind turns an expr into a node for events of one target.

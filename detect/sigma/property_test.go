@@ -289,3 +289,18 @@ func FuzzPairs(f *testing.F) {
 		pairValue(text, key)
 	})
 }
+
+// Folding eight bytes at a time is folding rune by rune. Oracle: foldSlow, and
+// every byte for itself where the text is no UTF-8.
+func TestFold(t *testing.T) {
+	text := rapid.StringOfN(rapid.SampledFrom([]rune("AZaz@[`{09\x00\x7fÄ護İK\ufffd")), 0, 40, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := text.Draw(t, "text"), text.Draw(t, "more")
+		if got, want := string(appendFold([]byte("X"), a)), "X"+foldSlow(a); got != want {
+			t.Fatalf("%q: %q, want %q", a, got, want)
+		}
+		if got, want := string(appendFold(nil, a+"\xff\xc3"+b)), foldSlow(a)+"\xff\xc3"+foldSlow(b); got != want {
+			t.Fatalf("%q: %q, want %q", a+"\xff\xc3"+b, got, want)
+		}
+	})
+}

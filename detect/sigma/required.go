@@ -23,11 +23,6 @@ func requiredTexts(src string) []string {
 	if len(ts) == 0 || len(ts) > maxRequired {
 		return nil
 	}
-	for _, t := range ts {
-		if len(t) < minWitness {
-			return nil
-		}
-	}
 	return ts
 }
 

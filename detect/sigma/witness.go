@@ -4,13 +4,9 @@
 package sigma
 
 import (
-	"math/bits"
-	"slices"
+	"math"
+	"unicode/utf8"
 )
-
-// minWitness is the shortest literal, in bytes, that is worth looking for; the
-// index looks at three bytes at a time.
-const minWitness = 3
 
 // maxWitness bounds the literals of one rule; a rule with more is always tried.
 const maxWitness = 20_000
@@ -19,243 +15,196 @@ const maxWitness = 20_000
 // rule is to match.
 type witness struct {
 	field int32 // binding; keywordField for any field
-	text  string
+	where where
+	text  string // folded
 }
 
-// witnesses returns a set of which at least one member must occur in an event
-// that meets n; false when there is none. AND takes its best part, OR needs one
-// of each part, NOT promises nothing.
-func (p *program) witnesses(n *node) ([]witness, bool) {
+// where says where in the value the text stands.
+type where uint8
+
+const (
+	inside where = iota // anywhere
+	front
+	back
+	alone // the whole value
+)
+
+// chosen is a set of witnesses, and how many events, of one that is any, are
+// expected to hold one of them: a guess that only orders sets.
+type chosen struct {
+	ids    []int32 // in program.witnesses
+	expect float64
+}
+
+// witnessesOf returns a set of which at least one member must occur in an event
+// that meets n; false when there is none. AND takes its rarest part, OR needs
+// one of each part, NOT promises nothing. uses says in how many rules of the
+// bucket a witness stands: what many rules name, such as a shell, is common.
+func (p *program) witnessesOf(n *node, uses []int32) (chosen, bool) {
 	switch n.op {
 	case opItem:
-		return p.atomWitnesses(&p.atoms[n.atom])
+		return p.atomWitnesses(n.atom, uses)
 	case opAnd:
-		var best []witness
+		var best chosen
+		found := false
 		for i := range n.kids {
-			if w, ok := p.witnesses(&n.kids[i]); ok && (best == nil || better(w, best)) {
-				best = w
+			if c, ok := p.witnessesOf(&n.kids[i], uses); ok && (!found || c.expect < best.expect) {
+				best, found = c, true
 			}
 		}
-		return best, best != nil
+		return best, found
 	case opOr, opAtLeast:
-		var all []witness
+		var all chosen
 		for i := range n.kids {
-			w, ok := p.witnesses(&n.kids[i])
+			c, ok := p.witnessesOf(&n.kids[i], uses)
 			if !ok {
-				return nil, false
+				return chosen{}, false
 			}
-			if all = append(all, w...); len(all) > maxWitness {
-				return nil, false
+			all.ids = append(all.ids, c.ids...)
+			all.expect += c.expect
+			if len(all.ids) > maxWitness {
+				return chosen{}, false
 			}
 		}
 		return all, true
 	}
-	return nil, n.op == opFalse
+	return chosen{}, n.op == opFalse
 }
 
-// better prefers the set whose shortest text is longer, then the smaller set.
-func better(a, b []witness) bool {
-	x, y := shortest(a), shortest(b)
-	return x > y || x == y && len(a) < len(b)
-}
-
-func shortest(ws []witness) int {
-	n := 1 << 30
-	for _, w := range ws {
-		n = min(n, len(w.text))
+// expect guesses how many of the events hold w: a character more halves it, and
+// so does a place; a text that many rules name is common.
+func (w *witness) expect(uses int32) float64 {
+	n := min(len(w.text), 12)
+	if w.where != inside {
+		n++
 	}
-	return min(n, 16) // beyond that, longer is not rarer
+	return math.Ldexp(float64(uses)*float64(uses), -n)
 }
 
-func (p *program) atomWitnesses(a *atom) ([]witness, bool) {
-	if a.chain.neg {
-		return nil, false
+func (p *program) atomWitnesses(atom int32, uses []int32) (chosen, bool) {
+	best, found := chosen{}, false
+	for _, ids := range p.groups(atom) {
+		c := chosen{ids: ids}
+		for _, id := range ids {
+			c.expect += p.witnesses[id].expect(uses[id])
+		}
+		if !found || c.expect < best.expect {
+			best, found = c, true
+		}
 	}
-	var best, group []witness
+	return best, found
+}
+
+// groups returns sets of witnesses of an atom; each of them must have a member
+// that occurs. They are made once. The caller holds the engine's lock.
+func (p *program) groups(atom int32) [][]int32 {
+	a := &p.atoms[atom]
+	if a.grouped {
+		return a.groups
+	}
+	a.grouped = true
+	if a.chain.neg || len(a.preds) > maxWitness {
+		return nil
+	}
+	var group []int32
 	usable := true
+	end := func() {
+		if usable && len(group) > 0 && len(group) <= maxWitness {
+			a.groups = append(a.groups, group)
+		}
+		group, usable = nil, true
+	}
 	for i := range a.preds {
 		if i > 0 && a.chain.all && a.preds[i].value != a.preds[i-1].value {
-			if usable && (best == nil || better(group, best)) {
-				best = group
-			}
-			group, usable = nil, true
+			end()
 		}
-		texts := a.preds[i].required()
+		at, texts := a.preds[i].required()
 		usable = usable && len(texts) > 0
 		for _, t := range texts {
-			group = append(group, witness{a.field, t})
+			group = append(group, p.witness(witness{a.field, at, t}))
 		}
 	}
-	if usable && (best == nil || better(group, best)) {
-		best = group
+	end()
+	return a.groups
+}
+
+func (p *program) witness(w witness) int32 {
+	id, ok := p.witnessIDs[w]
+	if !ok {
+		id = int32(len(p.witnesses))
+		p.witnessIDs[w] = id
+		p.witnesses = append(p.witnesses, w)
 	}
-	return best, len(best) > 0 && len(best) <= maxWitness
+	return id
 }
 
 // required returns folded texts of which one must occur in a value that the
-// pred holds for; none when there is no such set.
-func (p *pred) required() []string {
+// pred holds for, and where; none when there is no such set.
+func (p *pred) required() (where, []string) {
 	switch p.op {
 	case opRegexp:
-		return p.re.need
+		return inside, p.re.need
 	case opGlob:
-		best := ""
-		for _, e := range p.pat {
-			if e.kind == lit && len(e.text) > len(best) {
-				best = e.text
-			}
-		}
-		if p.cased {
-			best = string(appendFold(nil, best))
-		}
-		if len(best) >= minWitness {
-			return []string{best}
-		}
-	}
-	return nil
-}
-
-// witnessIndex picks the rules of a bucket that an event can meet at all.
-type witnessIndex struct {
-	always []int32 // rules without a witness
-	fields []fieldIndex
-}
-
-// fieldIndex finds the literals that occur in one field. Each literal is filed
-// under its rarest group of three bytes; a bit set says no for most positions
-// of a value, and the literal itself is compared before it counts.
-type fieldIndex struct {
-	field int32
-	bits  []uint64
-	shift uint32 // of the hash, so that it fits bits
-	grams map[uint32][]gramEntry
-}
-
-type gramEntry struct {
-	text  string
-	off   int // of the gram in text
-	rules []int32
-}
-
-// The bit set is sparse enough that one position in 64 passes by chance, within
-// these bounds of its size (powers of two).
-const (
-	minGramBits = 9
-	maxGramBits = 17
-)
-
-func gramOf(a, b, c byte) uint32 { return uint32(a) | uint32(b)<<8 | uint32(c)<<16 }
-
-func (f *fieldIndex) bit(g uint32) uint32 { return (g * 0x9e3779b1) >> f.shift }
-
-// newWitnessIndex makes the index of a bucket; with all, one that picks every rule.
-func newWitnessIndex(p *program, b *bucket, all bool) *witnessIndex {
-	x := &witnessIndex{}
-	texts := map[witness][]int32{}
-	var order []witness
-	for i := range b.rules {
-		ws, ok := p.ruleWitnesses(&b.rules[i])
-		if !ok || all {
-			x.always = append(x.always, int32(i))
-			continue
-		}
-		for _, w := range ws {
-			rules, known := texts[w]
-			if !known {
-				order = append(order, w)
-			}
-			if n := len(rules); n == 0 || rules[n-1] != int32(i) {
-				texts[w] = append(rules, int32(i))
-			}
-		}
-	}
-	byField := map[int32][]witness{}
-	var fields []int32
-	for _, w := range order {
-		if _, ok := byField[w.field]; !ok {
-			fields = append(fields, w.field)
-		}
-		byField[w.field] = append(byField[w.field], w)
-	}
-	for _, f := range fields {
-		x.fields = append(x.fields, newFieldIndex(f, byField[f], texts))
-	}
-	return x
-}
-
-func (p *program) ruleWitnesses(r *bucketRule) ([]witness, bool) {
-	var all []witness
-	for i := range r.variants {
-		w, ok := p.witnesses(&r.variants[i].tree)
-		if !ok {
-			return nil, false
-		}
-		all = append(all, w...)
-	}
-	return all, true
-}
-
-func newFieldIndex(field int32, ws []witness, rules map[witness][]int32) fieldIndex {
-	size := min(max(bits.Len(uint(len(ws)*64)), minGramBits), maxGramBits)
-	x := fieldIndex{field: field, bits: make([]uint64, 1<<size/64), shift: 32 - uint32(size), grams: map[uint32][]gramEntry{}}
-	seen := map[uint32]int{}
-	for _, w := range ws {
-		for i := 0; i+3 <= len(w.text); i++ {
-			seen[gramOf(w.text[i], w.text[i+1], w.text[i+2])]++
-		}
-	}
-	for _, w := range ws {
-		best, off := 1<<30, 0
-		for i := 0; i+3 <= len(w.text); i++ {
-			if n := seen[gramOf(w.text[i], w.text[i+1], w.text[i+2])]; n < best {
-				best, off = n, i
-			}
-		}
-		g := gramOf(w.text[off], w.text[off+1], w.text[off+2])
-		bit := x.bit(g)
-		x.bits[bit/64] |= 1 << (bit % 64)
-		x.grams[g] = append(x.grams[g], gramEntry{w.text, off, rules[w]})
-	}
-	return x
-}
-
-// candidates returns the rules of the bucket worth evaluating for the current
-// event, in their order.
-func (x *witnessIndex) candidates(m *Matcher) []int32 {
-	m.cand = append(m.cand[:0], x.always...)
-	for i := range x.fields {
-		f := &x.fields[i]
-		s := &m.all
-		if f.field == keywordField {
-			m.fillAll()
-		} else {
-			s = m.slot(f.field)
-		}
-		for _, v := range m.foldedOf(s) {
-			f.scan(m, v)
-		}
-	}
-	slices.Sort(m.cand)
-	return m.cand
-}
-
-func (f *fieldIndex) scan(m *Matcher, v []byte) {
-	for i := 0; i+3 <= len(v); i++ {
-		g := gramOf(v[i], v[i+1], v[i+2])
-		if bit := f.bit(g); f.bits[bit/64]&(1<<(bit%64)) == 0 {
-			continue
-		}
-		for _, e := range f.grams[g] {
-			from := i - e.off
-			if from < 0 || len(v)-from < len(e.text) || string(v[from:from+len(e.text)]) != e.text {
-				continue
-			}
-			for _, r := range e.rules {
-				if m.seen[r] != m.gen {
-					m.seen[r] = m.gen
-					m.cand = append(m.cand, r)
+		at, text := inside, string(p.glob.text)
+		switch p.glob.shape {
+		case whole:
+			at = alone
+		case prefix:
+			at = front
+		case suffix:
+			at = back
+		case general:
+			for _, e := range p.pat {
+				if e.kind == lit && len(e.text) > len(text) {
+					text = e.text
 				}
 			}
 		}
+		if p.cased {
+			if !utf8.ValidString(text) {
+				return 0, nil // folding may join its bytes with the value's
+			}
+			text = string(appendFold(nil, text))
+		}
+		if text != "" || at == alone {
+			return at, []string{text}
+		}
 	}
+	return 0, nil
+}
+
+// count adds to uses the witnesses that stand in a tree, each once for a rule:
+// last says which rule named it last.
+func (p *program) count(n *node, rule int32, uses, last *[]int32) {
+	if n.op == opItem {
+		for _, ids := range p.groups(n.atom) {
+			for _, id := range ids {
+				for int(id) >= len(*uses) {
+					*uses, *last = append(*uses, 0), append(*last, -1)
+				}
+				if (*last)[id] != rule {
+					(*last)[id] = rule
+					(*uses)[id]++
+				}
+			}
+		}
+		return
+	}
+	if n.op != opNot {
+		for i := range n.kids {
+			p.count(&n.kids[i], rule, uses, last)
+		}
+	}
+}
+
+func (p *program) ruleWitnesses(r *bucketRule, uses []int32) ([]int32, bool) {
+	var all []int32
+	for i := range r.variants {
+		c, ok := p.witnessesOf(&r.variants[i].tree, uses)
+		if !ok {
+			return nil, false
+		}
+		all = append(all, c.ids...)
+	}
+	return all, true
 }
