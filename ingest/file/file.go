@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"citywall/asset"
@@ -123,7 +124,7 @@ type reader struct {
 	emit        format.Emit
 	stats       []Stat
 	done, total int64
-	buf         []byte // for hashing
+	buf         []byte // of one small file, or a piece of a large one
 }
 
 func (r *reader) progress(name string, extra int64) {
@@ -203,17 +204,11 @@ func (r *reader) decode(ctx context.Context, s *source, head []byte) error {
 		r.stats = append(r.stats, st)
 		return nil
 	}
-	if s.sha == "" {
-		h := sha256.New()
-		if r.buf == nil {
-			r.buf = make([]byte, 256<<10)
-		}
-		if _, err := io.CopyBuffer(h, s.reader(), r.buf); err != nil {
-			st.Problem = fmt.Sprintf("read for its hash: %v", err)
-			r.stats = append(r.stats, st)
-			return nil
-		}
-		s.sha = hex.EncodeToString(h.Sum(nil))
+	read, err := r.hash(s)
+	if err != nil {
+		st.Problem = fmt.Sprintf("read for its hash: %v", err)
+		r.stats = append(r.stats, st)
+		return nil
 	}
 	st.SHA256, st.Format = s.sha, f.Name
 	src := format.Source{
@@ -221,7 +216,7 @@ func (r *reader) decode(ctx context.Context, s *source, head []byte) error {
 		Exhibit: r.opt.Exhibit, Zone: r.opt.Zone, Carve: r.opt.Carve, CSV: r.opt.CSV, NotAfter: s.mod,
 	}
 	var emitErr error
-	stats, err := f.Decode(ctx, &counting{r: s.reader(), step: func(n int64) { r.progress(s.file, min(n, s.size)) }}, src, func(e *event.Event) error {
+	stats, err := f.Decode(ctx, &counting{r: read, step: func(n int64) { r.progress(s.file, min(n, s.size)) }}, src, func(e *event.Event) error {
 		emitErr = r.emit(e)
 		return emitErr
 	})
@@ -237,6 +232,35 @@ func (r *reader) decode(ctx context.Context, s *source, head []byte) error {
 	}
 	r.stats = append(r.stats, st)
 	return nil
+}
+
+// inMemory is the size up to which a file is read once, for its hash and for
+// its records; a larger one is read twice.
+const inMemory = 4 << 20
+
+// hash makes sure that the hash of s is known, and returns its bytes from the
+// start.
+func (r *reader) hash(s *source) (io.Reader, error) {
+	if s.sha != "" {
+		return s.reader(), nil
+	}
+	h := sha256.New()
+	if s.size <= inMemory {
+		r.buf = slices.Grow(r.buf[:0], int(s.size))[:s.size]
+		n, err := io.ReadFull(s.reader(), r.buf)
+		if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, err
+		}
+		h.Write(r.buf[:n])
+		s.sha = hex.EncodeToString(h.Sum(nil))
+		return bytes.NewReader(r.buf[:n]), nil
+	}
+	r.buf = slices.Grow(r.buf[:0], 256<<10)
+	if _, err := io.CopyBuffer(h, s.reader(), r.buf[:cap(r.buf)]); err != nil {
+		return nil, err
+	}
+	s.sha = hex.EncodeToString(h.Sum(nil))
+	return s.reader(), nil
 }
 
 func display(s *source) string {
