@@ -2,13 +2,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package behaviour finds what no single record shows: a host that tries many
-// others, an account that goes where it never went, a machine that calls home
-// by the clock.
+// others, an account that goes where it never went or works when it never does, a
+// machine that calls home by the clock or sends out far more than ever.
 //
 // It promises that every detector says its formula with the numbers that made
 // it speak, that a baseline says on how many days it rests, that memory is
-// bounded (what was forgotten is counted), and that the same events in the same
-// order give the same findings. Time is that of the events; no clock is read.
+// bounded (at most 1 GiB when every table is full; what was forgotten is
+// counted), and that the same events in the same order give the same findings.
+// Time is that of the events; no clock is read. Windows slide, and a source whose
+// clock is wrong by more than a window stands in a course of time of its own.
+//
+// What it cannot do, as far as it is known:
+//   - A window that slides in ten parts is up to a tenth shorter than is said.
+//   - Two wrong clocks at once about one entity, or one that jumps, make it forget.
+//   - A bare name that was seen before any domain had it stays apart from the name
+//     with its domain, and so do the accounts of one name in two domains.
+//   - Baselines of hosts are by address: where DHCP gives a laptop's address to
+//     another, it takes over its past.
+//   - Nobody tells it who scans or distributes software on the city's behalf: a
+//     scanner speaks up whenever it does much more than on its days before.
+//   - A tunnel that hides data in names of the form of fingerprints is told at low,
+//     and one below a domain that eight hosts use so not at all.
+//   - What a server answers to the outside is no exfiltration to it; only what the
+//     house sends on its own account is.
+//   - Public addresses of the house count as outside until a firewall shows them on
+//     an inner interface, or New was told of them.
 //
 // It never blocks, never calls a host compromised by itself, and keeps no event:
 // only counts, sets and the places of the records that a finding rests on.
@@ -19,6 +37,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"citywall/detect"
@@ -35,9 +55,10 @@ type Stats struct {
 
 // Set holds every detector with its state. It is used by one goroutine.
 type Set struct {
-	ds []detector
-	st Stats
-	r  report
+	ours []netip.Prefix
+	ds   []detector
+	st   Stats
+	r    report
 }
 
 // detector looks at events of one kind. Its exported fields are its state, and
@@ -48,9 +69,10 @@ type detector interface {
 	forgotten() int64
 }
 
-// New returns a Set that has seen nothing.
-func New() *Set {
-	s := &Set{ds: detectors()}
+// New returns a Set that has seen nothing. ours are public networks of the house:
+// what lies in them is not outside.
+func New(ours ...netip.Prefix) *Set {
+	s := &Set{ours: ours, ds: detectors(ours)}
 	s.st.Findings = map[string]int64{}
 	return s
 }
@@ -92,7 +114,7 @@ func (s *Set) Stats() Stats {
 }
 
 // snapshotVersion changes when a detector's state changes its meaning.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 type snapshot struct {
 	Version   int                        `json:"version"`
@@ -122,7 +144,7 @@ func (s *Set) Restore(b []byte) error {
 	if in.Version != snapshotVersion {
 		return fmt.Errorf("restore behaviour: the snapshot is of version %d, and this program writes %d", in.Version, snapshotVersion)
 	}
-	ds := detectors()
+	ds := detectors(s.ours)
 	for _, d := range ds {
 		if doc, ok := in.Detectors[d.name()]; ok {
 			if err := json.Unmarshal(doc, d); err != nil {
@@ -154,9 +176,15 @@ func (k *Kind) rule() detect.Rule {
 type ref struct {
 	ID     event.ID     `json:"id"`
 	Origin event.Origin `json:"origin"`
+	At     int64        `json:"at"` // second
 }
 
-func refOf(e *event.Event) ref { return ref{e.ID, e.Origin} }
+func refOf(e *event.Event) ref { return ref{e.ID, e.Origin, e.Time.Unix()} }
+
+// recent leaves out what lies a window before now.
+func recent(refs []ref, now int64, w time.Duration) []ref {
+	return slices.DeleteFunc(refs, func(x ref) bool { return now-x.At > int64(w/time.Second) })
+}
 
 // maxEvidence bounds the records that one finding points to. Detectors keep the
 // first of a series and the last.

@@ -4,9 +4,11 @@
 package behaviour
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -154,6 +156,11 @@ func calls(n int, every, jitter time.Duration, sources int) (out []seen) {
 	return out
 }
 
+// digest is what a fingerprint of a file looks like, the same for the same i.
+func digest(i int) string {
+	return fmt.Sprintf("%x", sha1.Sum([]byte{byte(i), byte(i >> 8)})) //nolint:gosec // looks like one
+}
+
 // code is text as an encoder of bytes writes it, the same for the same i.
 func code(i, n int) string {
 	const set = "abcdefghijklmnopqrstuvwxyz234567"
@@ -183,6 +190,7 @@ func TestDetectors(t *testing.T) {
 		{"somebody outside", contacts(ip(203, 0, 113, 9), 30, time.Second, all), []string{scanOutsideKind.Title}},
 		{"monitoring reaches all", contacts(ip(10, 1, 1, 9), 400, 10*time.Second, none), nil},
 		{"every fourth host is off", contacts(ip(10, 1, 1, 9), 400, 10*time.Second, func(i int) bool { return i%4 == 3 }), nil},
+		{"now and then four of twenty do not answer", contacts(ip(10, 1, 1, 9), 400, 10*time.Second, func(i int) bool { return i%20 < 4 }), []string{scanKind.Title}},
 		{"one dead host again and again", func() []seen {
 			l := contacts(ip(10, 1, 1, 9), 1, 0, all)
 			for i := range 50 {
@@ -193,10 +201,20 @@ func TestDetectors(t *testing.T) {
 
 		{"eight hosts over SMB at once", contacts(ip(10, 1, 1, 9), 8, time.Second, none), []string{fanKind.Title}},
 		{"seven hosts", contacts(ip(10, 1, 1, 9), 7, time.Second, none), nil},
+		{"told of by one whose clock is ten minutes ahead, too", func() (l []seen) {
+			for i, x := range contacts(ip(10, 1, 1, 9), 8, time.Second, none) {
+				y := x
+				y.at, y.v.Dst = y.at+10*time.Minute, ip(10, 1, 9, i%2)
+				l = append(l, y, x)
+			}
+			return l
+		}(), []string{fanKind.Title}},
 		{"a jump host that always does so", busyAndThen(200, 12, 12), []string{fanKind.Title}}, /* when it is new */
 		{"and then far more", busyAndThen(200, 12, 40), []string{fanKind.Title, fanKind.Title}},
 
 		{"by the clock", calls(30, 5*time.Minute, 10*time.Second, 1), []string{beaconKind.Title}},
+		{"by the clock, told by two sensors", twice(calls(30, 5*time.Minute, 10*time.Second, 1), "core", 700*time.Millisecond), []string{beaconKind.Title}},
+		{"every minute", calls(60, time.Minute, 5*time.Second, 1), []string{beaconKind.Title}},
 		{"a person", calls(200, 5*time.Minute, 10*time.Minute, 1), nil},
 		{"a conversation", calls(400, 5*time.Second, time.Second, 1), nil},
 		{"too short", calls(20, 5*time.Minute, time.Second, 1), nil},
@@ -211,6 +229,11 @@ func TestDetectors(t *testing.T) {
 
 		{"eight accounts", logons(8, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), []string{sprayKind.Title}},
 		{"seven accounts", logons(7, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), nil},
+		{"eight accounts across the edge of a window", append(logons(1, 0, func(int) string { return "x" }, ""), shifted(logons(8, time.Minute, func(i int) string { return fmt.Sprint("u", i) }, ""), 6*time.Minute)...), []string{sprayKind.Title}},
+		{"the right one, after the window of the spray has slid", func() []seen {
+			l := append(logons(9, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""), shifted(logons(9, time.Minute, func(i int) string { return fmt.Sprint("u", i) }, ""), 2*time.Minute)...)
+			return append(l, seen{11*time.Minute + 30*time.Second, event.View{Action: event.Logon, Host: "dc01", Src: ip(10, 1, 1, 9), Target: asset.Account{Name: "u8"}}})
+		}(), []string{sprayKind.Title, sprayWonKind.Title}},
 		{"eight accounts over a day", logons(8, 2*time.Hour, func(i int) string { return fmt.Sprint("u", i) }, ""), nil},
 		{"one of them works", logons(10, time.Second, func(i int) string { return fmt.Sprint("u", i%9) }, event.Logon), []string{sprayKind.Title, sprayWonKind.Title}},
 		{"a colleague logs on from there", logons(10, time.Second, func(i int) string { return fmt.Sprint("u", i) }, event.Logon), []string{sprayKind.Title}},
@@ -221,6 +244,19 @@ func TestDetectors(t *testing.T) {
 		{"mistyped and right", logons(4, 3*time.Second, func(int) string { return "lin" }, event.Logon), nil},
 
 		{"data in names", queries(40, time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }), []string{tunnelKind.Title}},
+		{"across the edge of a window", append(queries(25, 10*time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }), shifted(queries(25, 10*time.Second, func(i int) string { return code(i+100, 40) + ".t.example.com" }), 5*time.Minute)...), []string{tunnelKind.Title}},
+		{"an antivirus program asks for fingerprints", queries(400, time.Second, func(i int) string { return digest(i) + ".avqs.example.com" }), []string{tunnelHashKind.Title}},
+		{"and so does every host", func() (l []seen) {
+			for h := range 20 {
+				q := queries(60, time.Second, func(i int) string { return "0." + digest(100*h+i) + ".avqs.example.com" })
+				for i := range q {
+					q[i].v.Src, q[i].at = ip(10, 1, 1, 20+h), q[i].at+time.Duration(h)*time.Hour
+				}
+				l = append(l, q...)
+			}
+			return l
+		}(), slices.Repeat([]string{tunnelHashKind.Title}, tunnelCommon-1)},
+		{"data beside a fingerprint", queries(60, time.Second, func(i int) string { return digest(i) + "." + code(i, 40) + ".example.com" }), []string{tunnelKind.Title}},
 		{"39 names", queries(39, time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }), nil},
 		{"over a day", queries(200, 10*time.Minute, func(i int) string { return code(i, 40) + ".t.example.com" }), nil},
 		{"many short names of one cloud", queries(400, time.Second, func(i int) string { return fmt.Sprintf("edge-%d.cdn.example.com", i) }), nil},
@@ -230,6 +266,7 @@ func TestDetectors(t *testing.T) {
 
 		{"encryption", files(40, 100*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\%d\report%d.docx.locked`, i%5, i) }), []string{massFileKind.Title}},
 		{"encryption, records late by two minutes between", mixed(files(40, 100*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\%d\report%d.docx.locked`, i%5, i) }), 2*time.Minute), []string{massFileKind.Title}},
+		{"across the edge of a minute", append(files(25, time.Second, func(i int) string { return fmt.Sprintf(`D:\share\%d\a%d.docx.locked`, i%5, i) }), shifted(files(25, time.Second, func(i int) string { return fmt.Sprintf(`D:\share\%d\b%d.docx.locked`, i%5, i) }), 45*time.Second)...), []string{massFileKind.Title}},
 		{"in one folder", files(400, 10*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\report%d.docx.locked`, i) }), nil},
 		{"slowly", files(400, 10*time.Second, func(i int) string { return fmt.Sprintf(`D:\share\%d\report%d.docx.locked`, i%5, i) }), nil},
 		{"backup", files(400, 10*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\backup\%d\report%d.docx.bak`, i%5, i) }), nil},
@@ -249,13 +286,36 @@ func TestDetectors(t *testing.T) {
 // A Set that was written down and taken up again anywhere goes on as one that
 // was not. Oracle: the Set without an interruption.
 func TestSnapshot(t *testing.T) {
+	groups := [][]seen{
+		contacts(ip(10, 1, 1, 9), 12, time.Second, func(i int) bool { return i != 3 }),
+		logons(30, time.Second, func(i int) string { return fmt.Sprint("u", i%12) }, event.Logon),
+		queries(60, time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }),
+		files(60, 100*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\%d\r%d.docx.locked`, i%5, i) }),
+		busyAndThen(40, 2, 40), calls(30, 5*time.Minute, 10*time.Second, 1), ways(4, true, 2), creeps(3, 14, time.Hour),
+		append(officeHours(5, "adm"), administers(4*aDay+toNight, "adm", "srv1")), uploads(0, 0, 0, 400*mb), spread(3, rounds(0, 0, 3)),
+	}
+	kinds := map[string]bool{}
+	for _, g := range groups {
+		for _, k := range play(t, g) {
+			kinds[k] = true
+		}
+	}
+	if len(kinds) < 12 {
+		t.Fatalf("only %d kinds are said: the test tests little", len(kinds))
+	}
 	var list []seen
-	list = append(list, contacts(ip(10, 1, 1, 9), 12, time.Second, func(i int) bool { return i != 3 })...)
-	list = append(list, logons(30, time.Second, func(i int) string { return fmt.Sprint("u", i%12) }, event.Logon)...)
-	list = append(list, queries(60, time.Second, func(i int) string { return code(i, 40) + ".t.example.com" })...)
-	list = append(list, files(60, 100*time.Millisecond, func(i int) string { return fmt.Sprintf(`D:\share\%d\r%d.docx.locked`, i%5, i) })...)
+	for _, g := range groups {
+		list = append(list, g...)
+	}
+	slices.SortStableFunc(list, func(a, b seen) int { return int(a.at - b.at) })
 	rapid.Check(t, func(t *rapid.T) {
-		order := rapid.Permutation(list).Draw(t, "order")
+		// In order of time but for some that come early or late: what was shuffled wholly says little.
+		order := slices.Clone(list)
+		for range rapid.IntRange(0, 20).Draw(t, "swaps") {
+			i := rapid.IntRange(0, len(order)-1).Draw(t, "i")
+			j := min(i+rapid.IntRange(0, 50).Draw(t, "by"), len(order)-1)
+			order[i], order[j] = order[j], order[i]
+		}
 		cut := rapid.IntRange(0, len(order)).Draw(t, "cut")
 		one, two := New(), New()
 		var want, got []detect.Finding
@@ -281,7 +341,7 @@ func TestSnapshot(t *testing.T) {
 
 // What is not a snapshot of this version is refused, and the Set works as new.
 func TestRestoreRefuses(t *testing.T) {
-	for _, doc := range []string{"", "{", `{"version":99}`, `{"version":1,"detectors":{"scan":[]}}`} {
+	for _, doc := range []string{"", "{", `{"version":99}`, `{"version":2,"detectors":{"scan":[]}}`} {
 		s := New()
 		if err := s.Restore([]byte(doc)); err == nil {
 			t.Errorf("%q was taken up", doc)
@@ -302,7 +362,7 @@ func TestRestoreRefuses(t *testing.T) {
 func TestTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(2, 40).Draw(t, "limit")
-		x := newTable[int](limit)
+		x := newTable[string, int](limit)
 		made := 0
 		for range rapid.IntRange(0, 500).Draw(t, "n") {
 			k := fmt.Sprint(rapid.IntRange(0, 100).Draw(t, "key"))
@@ -318,6 +378,132 @@ func TestTable(t *testing.T) {
 			t.Fatalf("%d made, %d there, %d gone", made, x.len(), x.Gone)
 		}
 	})
+}
+
+// What all entries hold together is bounded too, however they grow and shrink, but
+// for one entry that is over it.
+// Oracle: the sum over the entries.
+func TestHeavyTable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		heavy := rapid.IntRange(20, 200).Draw(t, "heavy")
+		x := newHeavy[int](1000, heavy, func(v *[]int) int { return len(*v) })
+		for range rapid.IntRange(0, 300).Draw(t, "n") {
+			v, had := x.load(rapid.IntRange(0, 30).Draw(t, "key"))
+			if rapid.IntRange(0, 5).Draw(t, "shrink") == 0 {
+				*v = (*v)[:len(*v)/2]
+			} else {
+				*v = append(*v, 1)
+			}
+			x.settle(v, had)
+			sum, now, most := 0, 0, len(*v)+1
+			for _, v := range x.New {
+				now, most = now+len(*v), max(most, len(*v))
+			}
+			for _, v := range x.Old {
+				sum, most = sum+len(*v), max(most, len(*v))
+			}
+			if now != x.Load || sum+now > heavy+most {
+				t.Fatalf("%d parts in New, %d counted, %d in all, at most %d", now, x.Load, sum+now, heavy)
+			}
+		}
+	})
+}
+
+// One spelling of an account counts as another, unless two domains have it.
+func TestNames(t *testing.T) {
+	n := newNames()
+	see := func(a asset.Account) string {
+		v := event.View{Action: event.Logon, User: a, Host: "pc1"}
+		n.observe(nil, nil, &v)
+		return n.of(a)
+	}
+	see(asset.Account{Domain: "city", Name: "lin"})
+	see(asset.Account{Domain: "pc1", Name: "local"})
+	for _, c := range []struct {
+		a    asset.Account
+		want string
+	}{
+		{asset.Account{Domain: "city", Name: "lin"}, `city\lin`},
+		{asset.Account{Name: "lin"}, `city\lin`},
+		{asset.Account{Domain: "CITY", Name: "Lin"}, `city\lin`},
+		{asset.Account{Name: "wang"}, "wang"},
+		{asset.Account{Name: "local"}, "local"}, // of one machine only
+		{asset.Account{}, ""},
+	} {
+		if got := see(c.a); got != c.want {
+			t.Errorf("%v is %q, want %q", c.a, got, c.want)
+		}
+	}
+	see(asset.Account{Domain: "hosp", Name: "lin"})
+	if got := see(asset.Account{Name: "lin"}); got != "lin" {
+		t.Errorf("a name that two domains have is %q", got)
+	}
+}
+
+// Public addresses of the house are not outside: those it is told of, and those
+// that a firewall has on its inner side.
+func TestHouse(t *testing.T) {
+	scanned := func(s *Set, src netip.Addr, side string) (said []string) {
+		l := contacts(src, 9, time.Minute, func(int) bool { return true })
+		for i := range l {
+			if l[i].v.Src = src; i == 0 {
+				l[i].v.SrcSide = side
+			}
+			for _, f := range s.see(made(i, &l[i])) {
+				said = append(said, f.Rule.Title)
+			}
+		}
+		return said
+	}
+	inside := []string{scanKind.Title, scanSureKind.Title}
+	for _, c := range []struct {
+		name, side string
+		src        netip.Addr
+		want       []string
+	}{
+		{"somebody", "", ip(203, 0, 113, 9), []string{scanOutsideKind.Title}},
+		{"somebody at the outer interface", "wan", ip(203, 0, 113, 9), []string{scanOutsideKind.Title}},
+		{"a server with a public address", "dmz", ip(203, 0, 113, 9), inside},
+		{"a public network of the house", "", ip(198, 51, 100, 9), inside},
+		{"between carrier and customer", "", ip(100, 64, 3, 9), inside},
+	} {
+		if d := cmp.Diff(c.want, scanned(New(netip.MustParsePrefix("198.51.100.0/24")), c.src, c.side)); d != "" {
+			t.Errorf("%s: %s", c.name, d)
+		}
+	}
+}
+
+// A flood from outside makes nobody of the house forgotten.
+func TestFloodFromOutside(t *testing.T) {
+	s := New()
+	n := 0
+	see := func(l []seen) (said []string) {
+		for i := range l {
+			n++
+			for _, f := range s.see(made(n, &l[i])) {
+				said = append(said, f.Rule.Title)
+			}
+		}
+		return said
+	}
+	all := func(int) bool { return true }
+	see(contacts(ip(10, 1, 1, 9), 3, time.Second, all))
+	see(logons(7, time.Second, func(i int) string { return fmt.Sprint("u", i) }, ""))
+	for i := range 2 * scanSources {
+		src := host4(198, i)
+		see([]seen{
+			{time.Minute, event.View{Action: event.FlowRefused, Src: src, Dst: ip(10, 1, 1, 1), DstPort: 443}},
+			{time.Minute, event.View{Action: event.LogonFailed, Src: src, Host: "vpn", Target: asset.Account{Name: "admin"}}},
+		})
+	}
+	if s.Stats().Forgotten == 0 {
+		t.Fatal("nothing was let go: the test tests nothing")
+	}
+	got := see(shifted(contacts(ip(10, 1, 1, 9), 4, time.Second, all)[3:], time.Minute))
+	got = append(got, see([]seen{{2 * time.Minute, event.View{Action: event.LogonFailed, Host: "dc01", Src: ip(10, 1, 1, 9), Target: asset.Account{Name: "u7"}}}})...)
+	if d := cmp.Diff([]string{scanKind.Title, sprayKind.Title}, got); d != "" {
+		t.Error(d)
+	}
 }
 
 func TestKinds(t *testing.T) {

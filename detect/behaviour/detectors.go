@@ -3,12 +3,21 @@
 
 package behaviour
 
-// detectors returns one of each, new.
-func detectors() []detector {
-	return []detector{newScan(), newFanout(), newEdge(), newSpray(), newBeacon(), newTunnel(), newMassFile()}
+import "net/netip"
+
+// detectors returns one of each, new. The first two say nothing and learn what
+// the others ask.
+func detectors(ours []netip.Prefix) []detector {
+	n, h := newNames(), newHouse(ours)
+	return []detector{
+		n, h, newScan(h), newFanout(h), newShares(n), newEdge(n), newHours(n), newSpray(n, h), newBeacon(h), newExfil(h), newTunnel(), newMassFile(n),
+	}
 }
 
 // Kinds returns what the detectors can say.
 func Kinds() []Kind {
-	return []Kind{scanKind, scanSureKind, scanOutsideKind, fanKind, edgeKind, sprayKind, bruteKind, sprayWonKind, beaconKind, tunnelKind, massFileKind}
+	return []Kind{
+		scanKind, scanSureKind, scanOutsideKind, fanKind, fanSlowKind, shareKind, edgeKind, hoursKind, sprayKind, bruteKind, sprayWonKind, beaconKind,
+		exfilKind, exfilSlowKind, tunnelKind, tunnelHashKind, massFileKind,
+	}
 }

@@ -30,31 +30,46 @@ var massFileKind = Kind{
 
 // massFile counts what programs write, by the last of two endings.
 type massFile struct {
-	Programs table[writer] `json:"programs"`
+	Programs table[string, writer] `json:"programs"`
+	names    *names
 }
 
-// writer is one program of a host in a window that begins with its first file.
+// writer is one program of a host.
 type writer struct {
-	From    int64             `json:"from"`
-	Files   map[uint64]bool   `json:"files"`   // all that it writes, by hash
-	Endings map[string]*ended `json:"endings"` // of files with two endings
-	Told    bool              `json:"told,omitempty"`
-	Spoke   int64             `json:"spoke,omitempty"`
+	Lanes lanes[written] `json:"lanes"`
+	Spoke int64          `json:"spoke,omitempty"`
+}
+
+// written is what it wrote in the newest minute.
+type written struct {
+	Files   sliding[uint64]   `json:"files"`             // all, by hash
+	Endings map[string]*ended `json:"endings,omitempty"` // of files with two endings
 }
 
 // ended is the files of one ending.
 type ended struct {
-	Files   int             `json:"files"`
-	Folders map[uint64]bool `json:"folders"`
+	Files   ring            `json:"files"`
+	Folders sliding[uint64] `json:"folders"`
 	Refs    []ref           `json:"refs"`
 }
 
 const (
 	massEndings = 32        // endings remembered of one program in a window
+	massHeavy   = 1 << 20   // files of all programs
 	massPause   = time.Hour // between two findings of one program
 )
 
-func newMassFile() *massFile { return &massFile{Programs: newTable[writer](massHosts)} }
+func newMassFile(n *names) *massFile {
+	parts := func(x *writer) (n int) {
+		for i := range x.Lanes.L {
+			if y := x.Lanes.L[i].X; y != nil {
+				n += len(y.Files.M)
+			}
+		}
+		return n
+	}
+	return &massFile{Programs: newHeavy[string](massHosts, massHeavy, parts), names: n}
+}
 
 func (*massFile) name() string       { return "mass-file" }
 func (s *massFile) forgotten() int64 { return s.Programs.Gone }
@@ -69,48 +84,47 @@ func (s *massFile) observe(r *report, e *event.Event, v *event.View) {
 	}
 	who := v.Process
 	if who == "" {
-		who = accountOf(v) + " " + subject(v.SrcHost, v.Src)
+		who = s.names.used(v) + " " + subject(v.SrcHost, v.Src)
 	}
-	x := s.Programs.make(host + "\n" + strings.ToLower(who))
+	x, had := s.Programs.load(host + "\n" + strings.ToLower(who))
+	defer s.Programs.settle(x, had)
 	now := e.Time.Unix()
-	over, late := window(now, x.From, massWindow)
-	if x.Files != nil && late {
-		return
-	}
-	if x.Files == nil || over {
-		*x = writer{From: now, Files: map[uint64]bool{}, Endings: map[string]*ended{}, Spoke: x.Spoke}
-	}
+	part, y := partOf(now, massWindow), x.Lanes.pick(now, massWindow)
 	file := strings.ToLower(v.File)
-	h := hashName(file)
-	if x.Files[h] || len(x.Files) >= massMost {
+	if !y.Files.add(hashName(file), part, massMost) {
 		return
 	}
-	x.Files[h] = true
 	folder, last := twoEndings(file)
 	if last == "" {
 		return
 	}
-	g := x.Endings[last]
+	g := y.Endings[last]
 	if g == nil {
-		if len(x.Endings) >= massEndings {
-			return
+		if len(y.Endings) >= massEndings {
+			for k, o := range y.Endings {
+				if part-o.Files.P >= slideParts {
+					delete(y.Endings, k)
+				}
+			}
+			if len(y.Endings) >= massEndings {
+				return
+			}
 		}
-		g = &ended{Folders: map[uint64]bool{}}
-		x.Endings[last] = g
+		if y.Endings == nil {
+			y.Endings = map[string]*ended{}
+		}
+		g = &ended{}
+		y.Endings[last] = g
 	}
-	g.Files++
-	g.Folders[hashName(folder)] = true
-	g.Refs = keepRef(g.Refs, e)
-	if x.Told || g.Files < massFiles || len(g.Folders) < massFolders || float64(g.Files) < massShare*float64(len(x.Files)) {
-		return
-	}
-	x.Told = true
-	if x.Spoke != 0 && apart(now, x.Spoke) < massPause {
+	n := g.Files.add(part, 1)
+	g.Folders.add(hashName(folder), part, massMost)
+	g.Refs = keepRef(recent(g.Refs, now, massWindow), e)
+	if n < massFiles || len(g.Folders.M) < massFolders || float64(n) < massShare*float64(len(y.Files.M)) || x.Spoke != 0 && apart(now, x.Spoke) < massPause {
 		return
 	}
 	x.Spoke = now
 	r.find(&massFileKind, host, g.Refs, []detect.Matched{{Field: "file", Value: v.File}, {Field: "program", Value: who}},
-		fmt.Sprintf("%d files in %d folders end in .%s within %s, of %d that it wrote", g.Files, len(g.Folders), last, apart(now, x.From), len(x.Files)))
+		fmt.Sprintf("%d files in %d folders end in .%s within a minute, of %d that it wrote", n, len(g.Folders.M), last, len(y.Files.M)))
 }
 
 // ordinary are last endings that honest programs put behind another: temporary

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"citywall/detect"
@@ -26,10 +25,12 @@ const (
 )
 
 const (
-	scanSources  = 20_000
+	scanSources  = 20_000         // inside; as many outside, apart: a flood from outside pushes nobody of the house out
 	scanContacts = 128            // first contacts remembered of one source
+	scanHeavy    = 1 << 20        // of all sources together
 	scanForget   = 24 * time.Hour // a contact is first again after that
-	scanPause    = time.Hour      // between two findings about one source
+	scanPause    = time.Hour      // between two medium findings about one source
+	scanLowPause = 24 * time.Hour // between two low ones
 )
 
 var scanKind = Kind{
@@ -56,24 +57,29 @@ var scanOutsideKind = Kind{
 
 // scan is the sequential hypothesis test over first contacts.
 type scan struct {
-	Sources table[scanner] `json:"sources"`
+	Inside  table[netip.Addr, scanner] `json:"inside"`
+	Outside table[netip.Addr, scanner] `json:"outside"`
+	house   *house
 }
 
 // scanner is what is known of one source.
 type scanner struct {
-	Log    float64          `json:"log"`  // ln Λ
-	Seen   map[string]int64 `json:"seen"` // contacts, with the second of the first
-	Hosts  int              `json:"hosts"`
-	Failed int              `json:"failed"`
-	Refs   []ref            `json:"refs,omitempty"`
-	Told   bool             `json:"told,omitempty"`  // low was said
-	Spoke  int64            `json:"spoke,omitempty"` // second in which medium was said last
+	Log    float64                  `json:"log"`  // ln Λ
+	Seen   map[netip.AddrPort]int64 `json:"seen"` // contacts, with the second of the first
+	Hosts  int                      `json:"hosts"`
+	Failed int                      `json:"failed"`
+	Refs   []ref                    `json:"refs,omitempty"`
+	Low    int64                    `json:"low,omitempty"`   // second in which low was said last
+	Spoke  int64                    `json:"spoke,omitempty"` // likewise medium
 }
 
-func newScan() *scan { return &scan{Sources: newTable[scanner](scanSources)} }
+func newScan(h *house) *scan {
+	parts := func(x *scanner) int { return len(x.Seen) }
+	return &scan{Inside: newHeavy[netip.Addr](scanSources, scanHeavy, parts), Outside: newHeavy[netip.Addr](scanSources, scanHeavy, parts), house: h}
+}
 
 func (*scan) name() string       { return "scan" }
-func (s *scan) forgotten() int64 { return s.Sources.Gone }
+func (s *scan) forgotten() int64 { return s.Inside.Gone + s.Outside.Gone }
 
 var (
 	scanGood  = math.Log(scanGuilty / scanHonest)
@@ -87,13 +93,18 @@ func (s *scan) observe(r *report, e *event.Event, v *event.View) {
 	if v.Action != event.Flow && v.Action != event.FlowRefused || !v.Src.IsValid() || !v.Dst.IsValid() || v.Dst.IsMulticast() || v.Src == v.Dst {
 		return
 	}
-	x := s.Sources.make(v.Src.String())
-	now, key := e.Time.Unix(), v.Dst.String()+":"+strconv.FormatUint(uint64(v.DstPort), 10)
+	from, t := s.house.outside(v.Src), &s.Inside
+	if from {
+		t = &s.Outside
+	}
+	x, had := t.load(v.Src)
+	defer t.settle(x, had)
+	now, key := e.Time.Unix(), netip.AddrPortFrom(v.Dst, v.DstPort)
 	if at, ok := x.Seen[key]; ok && apart(now, at) < scanForget {
 		return
 	}
 	if x.Seen == nil || len(x.Seen) >= scanContacts {
-		x.Seen = map[string]int64{} // a scanner is over its threshold long before
+		x.Seen = map[netip.AddrPort]int64{} // a scanner is over its threshold long before
 	}
 	x.Seen[key] = now
 	x.Hosts++
@@ -106,43 +117,26 @@ func (s *scan) observe(r *report, e *event.Event, v *event.View) {
 	}
 	switch {
 	case x.Log <= scanClear:
-		*x = scanner{Seen: x.Seen, Spoke: x.Spoke}
+		*x = scanner{Seen: x.Seen, Spoke: x.Spoke, Low: x.Low}
 	case x.Log >= scanHigh:
 		if x.Spoke == 0 || apart(now, x.Spoke) >= scanPause {
 			k := &scanSureKind
-			if outside(v.Src) {
+			if from {
 				k = &scanOutsideKind
 			}
 			x.say(r, k, v)
 			x.Spoke = now
 		}
-		*x = scanner{Seen: x.Seen, Spoke: x.Spoke, Told: true}
-	case x.Log >= scanAlarm && !x.Told && !outside(v.Src):
+		*x = scanner{Seen: x.Seen, Spoke: x.Spoke, Low: now}
+	case x.Log >= scanAlarm && !from && (x.Low == 0 || apart(now, x.Low) >= scanLowPause):
 		x.say(r, &scanKind, v)
-		x.Told = true
+		x.Low = now
 	}
 }
 
 func (x *scanner) say(r *report, k *Kind, v *event.View) {
 	r.find(k, subject(v.SrcHost, v.Src), x.Refs, []detect.Matched{{Field: "src", Value: v.Src.String()}},
 		fmt.Sprintf("%d of %d first contacts failed; ln Λ = %.1f", x.Failed, x.Hosts, x.Log))
-}
-
-// outside reports whether an address lies in the Internet.
-func outside(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate()
-}
-
-// maxLate is how late a record may come and be passed over; what is older still
-// is taken for a clock that was set back.
-const maxLate = time.Hour
-
-// window reports whether a window of length w that began at from is over at now,
-// and whether a record of now is too late for it. Seconds since 1970.
-func window(now, from int64, w time.Duration) (over, late bool) {
-	d := time.Duration(now-from) * time.Second
-	return d > w || d < -maxLate, d < -w && d >= -maxLate
 }
 
 // apart is how far two seconds since 1970 lie from each other, whichever is later.

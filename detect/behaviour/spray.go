@@ -5,10 +5,8 @@ package behaviour
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
-	"citywall/asset"
 	"citywall/detect"
 	"citywall/event"
 )
@@ -20,6 +18,8 @@ const (
 	bruteSure     = 60 // likewise, so that a success counts
 	spraySources  = 20_000
 	sprayMost     = 256 // accounts remembered of one source in a window
+	sprayHeavy    = 1 << 18
+	sprayPause    = 30 * time.Minute // between two findings about one source
 )
 
 var sprayMeaning = detect.Meaning{Step: detect.StepCredential, Technique: "T1110.003", Techniques: []string{"T1110.003"}, Subject: "src"}
@@ -46,81 +46,129 @@ var sprayWonKind = Kind{
 
 // spray counts failed logons of each source over a window.
 type spray struct {
-	Sources table[guesser] `json:"sources"`
+	Inside  table[string, guesser] `json:"inside"`
+	Outside table[string, guesser] `json:"outside"` // apart: a flood from outside pushes nobody of the house out
+	names   *names
+	house   *house
 }
 
-// guesser is what is known of one source. The window begins with its first
-// failure and is begun anew when it is over.
+// guesser is what is known of one source.
 type guesser struct {
-	From     int64          `json:"from"`
-	Accounts map[string]int `json:"accounts"`
-	Failures int            `json:"failures"`
-	Guessed  int64          `json:"guessed,omitempty"` // second of the last spray or brute force
-	Told     bool           `json:"told,omitempty"`    // in this window
-	Refs     []ref          `json:"refs,omitempty"`
+	Lanes   lanes[guesses]  `json:"lanes"`
+	Guessed int64           `json:"guessed,omitempty"` // second of the last spray or brute force
+	Won     map[string]bool `json:"won,omitempty"`     // accounts whose success was said since it guessed
+	Spoke   int64           `json:"spoke,omitempty"`
 }
 
-func newSpray() *spray { return &spray{Sources: newTable[guesser](spraySources)} }
+// guesses are the failures of the newest ten minutes.
+type guesses struct {
+	Accounts map[string]*ring `json:"accounts,omitempty"` // failures of each
+	All      ring             `json:"all"`
+	P        int64            `json:"p"`
+	Refs     []ref            `json:"refs,omitempty"`
+}
+
+func newSpray(n *names, h *house) *spray {
+	parts := func(x *guesser) (n int) {
+		for i := range x.Lanes.L {
+			if y := x.Lanes.L[i].X; y != nil {
+				n += len(y.Accounts)
+			}
+		}
+		return n
+	}
+	return &spray{Inside: newHeavy[string](spraySources, sprayHeavy, parts), Outside: newHeavy[string](spraySources, sprayHeavy, parts), names: n, house: h}
+}
 
 func (*spray) name() string       { return "spray" }
-func (s *spray) forgotten() int64 { return s.Sources.Gone }
+func (s *spray) forgotten() int64 { return s.Inside.Gone + s.Outside.Gone }
 
 func (s *spray) observe(r *report, e *event.Event, v *event.View) {
 	if v.Action != event.LogonFailed && v.Action != event.Logon {
 		return
 	}
-	who, account := subject(v.SrcHost, v.Src), accountOf(v)
+	who, account := subject(v.SrcHost, v.Src), s.names.used(v)
 	if who == "" || account == "" {
 		return
 	}
+	t := &s.Inside
+	if s.house.outside(v.Src) {
+		t = &s.Outside
+	}
 	now := e.Time.Unix()
+	part := partOf(now, sprayWindow)
 	if v.Action == event.Logon {
-		x := s.Sources.get(who)
-		if x == nil || x.Guessed == 0 || x.Accounts[account] == 0 || len(x.Accounts) < sprayAccounts && x.Accounts[account] < bruteSure || apart(now, x.Guessed) > sprayWindow {
+		x := t.get(who)
+		if x == nil || x.Guessed == 0 || x.Won[account] || apart(now, x.Guessed) > sprayWindow {
 			return
 		}
-		r.find(&sprayWonKind, who, x.Refs, []detect.Matched{{Field: "account", Value: account}, {Field: "source", Value: who}},
-			fmt.Sprintf("%d failures of %d accounts before", x.Failures, len(x.Accounts)))
-		x.Accounts[account] = 0 // said once
+		defer t.settle(x, t.parts(x))
+		y := x.Lanes.pick(now, sprayWindow)
+		y.turn(part)
+		tries := y.Accounts[account]
+		if tries == nil {
+			return
+		}
+		n := tries.add(part, 0)
+		if len(y.Accounts) < sprayAccounts && n < bruteSure {
+			return
+		}
+		r.find(&sprayWonKind, who, y.Refs, []detect.Matched{{Field: "account", Value: account}, {Field: "source", Value: who}},
+			fmt.Sprintf("%d failures of %d accounts within 10 minutes before, %d of this one", y.All.add(part, 0), len(y.Accounts), n))
+		if x.Won == nil {
+			x.Won = map[string]bool{}
+		}
+		x.Won[account] = true // said once
 		return
 	}
-	x := s.Sources.make(who)
-	over, late := window(now, x.From, sprayWindow)
-	if x.Accounts != nil && late {
-		return
+	x, had := t.load(who)
+	defer t.settle(x, had)
+	y := x.Lanes.pick(now, sprayWindow)
+	y.turn(part)
+	tries := y.Accounts[account]
+	if tries == nil && len(y.Accounts) < sprayMost {
+		if y.Accounts == nil {
+			y.Accounts = map[string]*ring{}
+		}
+		tries = &ring{}
+		y.Accounts[account] = tries
 	}
-	if x.Accounts == nil || over {
-		*x = guesser{From: now, Accounts: map[string]int{}}
+	n := 0
+	if tries != nil {
+		n = tries.add(part, 1)
 	}
-	if _, known := x.Accounts[account]; known || len(x.Accounts) < sprayMost {
-		x.Accounts[account]++
-	}
-	x.Failures++
-	x.Refs = keepRef(x.Refs, e)
+	all := y.All.add(part, 1)
+	y.Refs = keepRef(recent(y.Refs, now, sprayWindow), e)
 	var k *Kind
 	switch {
-	case len(x.Accounts) >= sprayAccounts:
+	case len(y.Accounts) >= sprayAccounts:
 		k = &sprayKind
-	case x.Accounts[account] >= bruteFailures:
+	case n >= bruteFailures:
 		k = &bruteKind
 	default:
 		return
 	}
-	x.Guessed = now
-	if x.Told {
+	if apart(now, x.Guessed) > sprayWindow {
+		x.Won = nil
+	}
+	x.Guessed = max(x.Guessed, now)
+	if x.Spoke != 0 && apart(now, x.Spoke) < sprayPause {
 		return
 	}
-	x.Told = true
-	r.find(k, who, x.Refs, []detect.Matched{{Field: "source", Value: who}},
-		fmt.Sprintf("%d failures of %d accounts in %s", x.Failures, len(x.Accounts), apart(now, x.From)))
+	x.Spoke = now
+	r.find(k, who, y.Refs, []detect.Matched{{Field: "source", Value: who}},
+		fmt.Sprintf("%d failures of %d accounts within 10 minutes", all, len(y.Accounts)))
 }
 
-// accountOf is the account that a logon is of, folded.
-func accountOf(v *event.View) string {
-	for _, a := range []asset.Account{v.Target, v.User} {
-		if s := a.String(); s != "" {
-			return strings.ToLower(s)
+// turn forgets accounts whose failures are over.
+func (y *guesses) turn(part int64) {
+	if part <= y.P {
+		return
+	}
+	y.P = part
+	for a, tries := range y.Accounts {
+		if part-tries.P >= slideParts {
+			delete(y.Accounts, a)
 		}
 	}
-	return ""
 }

@@ -6,6 +6,7 @@ package behaviour
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	tunnelEntropy = 3.2 // bits of one character of them, together
 	tunnelPairs   = 20_000
 	tunnelMost    = 128 // names remembered of one domain in a window
+	tunnelHeavy   = 1 << 20
+	tunnelCommon  = 8   // hosts that ask so below one domain: it is a service of many
+	tunnelShape   = 0.9 // share of the names that are fingerprints of files
 )
 
 var tunnelKind = Kind{
@@ -29,28 +33,58 @@ var tunnelKind = Kind{
 	Tags:    []string{"attack.exfiltration", "attack.t1048.003", "attack.command-and-control", "attack.t1071.004"},
 }
 
-// tunnel counts the names that each host asks for below each domain.
-type tunnel struct {
-	Pairs table[burrow] `json:"pairs"`
+// tunnelHashKind is what antivirus programs do that ask for a file's reputation
+// by its fingerprint. Who hides data in names of that form is told so, no louder.
+var tunnelHashKind = Kind{
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1302", Title: "Fingerprints are asked for through DNS", Level: detect.Low,
+	Formula: "As with data in names (within 10 minutes 40 different names below one domain, 24 characters in the mean, 3.2 bits each), where at least nine of ten have a label of 32, 40 or 64 hexadecimal digits, as look-ups of files by antivirus programs have",
+	Meaning: tunnelKind.Meaning, Tags: tunnelKind.Tags,
 }
 
-// burrow is one host and one domain in a window that begins with its first name.
+// tunnel counts the names that each host asks for below each domain.
+type tunnel struct {
+	Pairs   table[string, burrow]   `json:"pairs"`
+	Domains table[string, []string] `json:"domains"` // who asks so below a domain, at most tunnelCommon
+}
+
+// burrow is one host and one domain.
 type burrow struct {
-	From  int64           `json:"from"`
-	Names map[uint64]bool `json:"names"` // hashes
-	Size  int             `json:"size"`  // characters of the distinct names before the domain
-	Chars [38]int         `json:"chars"` // how often each stands in them: a-z, 0-9, hyphen, others
-	Told  bool            `json:"told,omitempty"`
-	Spoke int64           `json:"spoke,omitempty"`
-	Refs  []ref           `json:"refs,omitempty"`
+	Lanes lanes[names10] `json:"lanes"`
+	Spoke int64          `json:"spoke,omitempty"`
+}
+
+// names10 are the names of the newest ten minutes.
+type names10 struct {
+	Names sliding[uint64]      `json:"names"` // hashes
+	Parts [slideParts]nameSums `json:"parts"`
+	P     int64                `json:"p"` // the newest part of Parts
+	Refs  []ref                `json:"refs,omitempty"`
+}
+
+// nameSums adds up the distinct names of one part.
+type nameSums struct {
+	N      uint16     `json:"n"`
+	Size   uint16     `json:"size"`   // characters before the domain
+	Prints uint16     `json:"prints"` // names that are fingerprints
+	Chars  [38]uint16 `json:"chars"`  // how often each stands in them: a-z, 0-9, hyphen, others
 }
 
 const tunnelPause = time.Hour // between two findings of one host and domain
 
-func newTunnel() *tunnel { return &tunnel{Pairs: newTable[burrow](tunnelPairs)} }
+func newTunnel() *tunnel {
+	parts := func(x *burrow) (n int) {
+		for i := range x.Lanes.L {
+			if y := x.Lanes.L[i].X; y != nil {
+				n += len(y.Names.M)
+			}
+		}
+		return n
+	}
+	return &tunnel{Pairs: newHeavy[string](tunnelPairs, tunnelHeavy, parts), Domains: newTable[string, []string](tunnelPairs)}
+}
 
 func (*tunnel) name() string       { return "tunnel" }
-func (s *tunnel) forgotten() int64 { return s.Pairs.Gone }
+func (s *tunnel) forgotten() int64 { return s.Pairs.Gone + s.Domains.Gone }
 
 func (s *tunnel) observe(r *report, e *event.Event, v *event.View) {
 	if v.Action != event.DNS {
@@ -64,40 +98,99 @@ func (s *tunnel) observe(r *report, e *event.Event, v *event.View) {
 	if below == "" || who == "" {
 		return
 	}
-	x := s.Pairs.make(who + " " + domain)
+	x, had := s.Pairs.load(who + " " + domain)
+	defer s.Pairs.settle(x, had)
 	now := e.Time.Unix()
-	over, late := window(now, x.From, tunnelWindow)
-	if x.Names != nil && late {
+	part, y := partOf(now, tunnelWindow), x.Lanes.pick(now, tunnelWindow)
+	if !y.Names.add(hashName(below), part, tunnelMost) {
 		return
 	}
-	if x.Names == nil || over {
-		*x = burrow{From: now, Names: map[uint64]bool{}, Spoke: x.Spoke}
-	}
-	h := hashName(below)
-	if x.Names[h] || len(x.Names) >= tunnelMost {
+	y.turn(part)
+	y.Refs = keepRef(recent(y.Refs, now, tunnelWindow), e)
+	y.add(part, below)
+	sum := y.sum()
+	n := int(sum.N)
+	if n < tunnelNames || int(sum.Size) < tunnelLength*n || x.Spoke != 0 && apart(now, x.Spoke) < tunnelPause {
 		return
 	}
-	x.Names[h] = true
-	x.Size += len(below)
-	for i := range len(below) {
-		x.Chars[charClass(below[i])]++
-	}
-	x.Refs = keepRef(x.Refs, e)
-	n := len(x.Names)
-	if n < tunnelNames || x.Told || x.Size < tunnelLength*n {
-		return
-	}
-	bits := entropy(x.Chars[:])
+	bits := entropy(sum.Chars[:])
 	if bits < tunnelEntropy {
 		return
 	}
-	x.Told = true
-	if x.Spoke != 0 && apart(now, x.Spoke) < tunnelPause {
+	x.Spoke = now
+	// A tunnel has one end in the city, or a few; what a whole fleet asks so is a service.
+	askers := s.Domains.make(domain)
+	if !slices.Contains(*askers, who) && len(*askers) < tunnelCommon {
+		*askers = append(*askers, who)
+	}
+	if len(*askers) >= tunnelCommon {
 		return
 	}
-	x.Spoke = now
-	r.find(&tunnelKind, who, x.Refs, []detect.Matched{{Field: "domain", Value: domain}},
-		fmt.Sprintf("%d names below %s in %s, %.0f characters in the mean, %.1f bits each", n, domain, apart(now, x.From), float64(x.Size)/float64(n), bits))
+	k := &tunnelKind
+	if float64(sum.Prints) >= tunnelShape*float64(n) {
+		k = &tunnelHashKind
+	}
+	r.find(k, who, y.Refs, []detect.Matched{{Field: "domain", Value: domain}},
+		fmt.Sprintf("%d names below %s within 10 minutes, %.0f characters in the mean, %.1f bits each; %d hosts ask so below it", n, domain, float64(sum.Size)/float64(n), bits, len(*askers)))
+}
+
+// turn empties parts that are over.
+func (y *names10) turn(part int64) {
+	if part-y.P >= slideParts {
+		y.Parts, y.P = [slideParts]nameSums{}, part
+	}
+	for y.P < part {
+		y.P++
+		y.Parts[y.P%slideParts] = nameSums{}
+	}
+}
+
+func (y *names10) add(part int64, below string) {
+	p := &y.Parts[part%slideParts]
+	p.N++
+	p.Size += uint16(len(below)) //nolint:gosec // at most 255
+	if fingerprint(below) {
+		p.Prints++
+	}
+	for i := range len(below) {
+		p.Chars[charClass(below[i])]++
+	}
+}
+
+func (y *names10) sum() (s nameSums) {
+	for i := range y.Parts {
+		p := &y.Parts[i]
+		if p.N == 0 {
+			continue
+		}
+		s.N += p.N
+		s.Size += p.Size
+		s.Prints += p.Prints
+		for c, n := range p.Chars {
+			s.Chars[c] += n
+		}
+	}
+	return s
+}
+
+// fingerprint reports whether one label is an MD5, SHA-1 or SHA-256 in
+// hexadecimal digits and the others are short.
+func fingerprint(below string) bool {
+	found := false
+	for label := range strings.SplitSeq(below, ".") {
+		switch len(label) {
+		case 32, 40, 64:
+			if found || strings.Trim(label, "0123456789abcdef") != "" {
+				return false
+			}
+			found = true
+		default:
+			if len(label) > 12 {
+				return false
+			}
+		}
+	}
+	return found
 }
 
 // secondLevel are names under country domains below which others register, as
@@ -145,10 +238,10 @@ func charClass(c byte) int {
 }
 
 // entropy is Shannon's, in bits.
-func entropy(counts []int) float64 {
+func entropy(counts []uint16) float64 {
 	total, h := 0, 0.0
 	for _, n := range counts {
-		total += n
+		total += int(n)
 	}
 	for _, n := range counts {
 		if n > 0 {
