@@ -13,5 +13,8 @@
 // without an end, and never guesses at a value it cannot read: that becomes
 // its bytes in hex, and is noted.
 //
-// README.md in this folder draws the bytes.
+// Regular templates are compiled to programs that make events without a tree;
+// all else goes the slow way, whose answer is the same to the byte.
+//
+// README.md in this folder draws the bytes and the two ways.
 package evtx

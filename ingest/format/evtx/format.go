@@ -257,6 +257,7 @@ func (d *decoder) live(spans []span) error {
 				}
 				continue
 			}
+			d.run.drop()
 			d.makeUp(spans[:i])
 		}
 		root, err := d.tree.record(&d.c, s)

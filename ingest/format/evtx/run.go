@@ -57,165 +57,23 @@ type ref struct {
 // seriesRef is a field with several texts: items [from,to).
 type seriesRef struct{ field, from, to int }
 
-// place is where a definition stands in the chunk, and what it is used for.
-type place struct {
-	off    uint32
-	within within
-}
-
-const (
-	maxSigned    = 32 << 20 // bytes of programs and their signatures
-	nodeBytes    = 300      // of a program, roughly
-	blockText    = 8 << 10
-	blockDocs    = 16 << 10
-	blockFields  = 256
-	blockEvents  = 16
-	blockStrings = 256
-)
-
-// open begins the next chunk.
-func (r *runner) open(c *chunk) {
-	r.c, r.spent = c, cost{}
-	if r.here == nil {
-		r.here = map[place]*program{}
-	}
-	clear(r.here)
-	if r.signed == 0 || r.signed > maxSigned {
-		for i := range r.programs {
-			r.programs[i] = map[string]*program{}
-		}
-		r.signed = 0
-	}
-}
-
-// over reports whether the budgets of the chunk may be exhausted: then only
-// the slow way knows which record is the first beyond them.
-func (r *runner) over() bool {
-	c, s := r.c, &r.spent
-	return c.parsed+s.parsed > maxParsed || c.literal+s.literal > maxParsedText ||
-		c.nodes+s.nodes > maxChunkNodes || c.text+s.text > maxChunkText
-}
-
-// program returns the program of the definition at off, nil when it has none.
-func (r *runner) program(off uint32, size int, w within) *program {
-	k := place{off, w}
-	p, ok := r.here[k]
-	if ok {
-		return p
-	}
-	at := int(off) + 24
-	p = r.compiled(at, at+size, w, false)
-	r.here[k] = p
-	if p != nil {
-		r.spent.parsed += p.cost.parsed
-		r.spent.literal += p.cost.literal
-	}
-	return p
-}
-
-// compiled returns the program of the BinXML between two offsets. A bare one is
-// that of a record or a value without a template.
-func (r *runner) compiled(at, end int, w within, bare bool) *program {
-	if !r.sign.sign(r.c, at, end, bare) {
-		return nil
-	}
-	known := r.programs[w]
-	if bare {
-		known = r.programs[w+inUserData+1]
-	}
-	if p, ok := known[string(r.sign.sig)]; ok {
-		return p
-	}
-	var p *program
-	x := parser{c: r.c, at: at, end: end, dep: !bare}
-	if items, err := x.fragment(); err == nil {
-		if bare {
-			var n uint16
-			asValues(items, &n, false)
-		}
-		p = compile(items, w)
-	}
-	if p != nil {
-		p.cost.parsed, p.cost.literal = r.sign.nodes, r.sign.literal
-	}
-	known[string(r.sign.sig)] = p
-	r.signed += len(r.sign.sig) + nodeBytes*r.sign.nodes
-	return p
-}
-
-// bare reads BinXML without a template.
-func (r *runner) bare(at, end int, w within) (*program, []slot) {
-	p := r.compiled(at, end, w, true)
-	r.spent.parsed += r.sign.nodes // as each of them is parsed anew
-	r.spent.literal += r.sign.literal
-	if p == nil {
-		return nil, nil
-	}
-	from := len(r.slots)
-	r.slots = append(r.slots, r.sign.slots...)
-	r.nodes += p.cost.nodes
-	r.size += p.cost.text
-	return p, r.slots[from:len(r.slots):len(r.slots)]
-}
-
-// instance reads the template instance at [at,end) with nothing behind it.
-func (r *runner) instance(at, end int, w within) (*program, []slot) {
-	b := r.c.b
-	for at+4 <= end && b[at] == tokFragment {
-		at += 4
-	}
-	if at < end && b[at]&^tokMore == tokOpen {
-		return r.bare(at, end, w)
-	}
-	if end-at < 14 || b[at]&^tokMore != tokTemplate {
-		return nil, nil
-	}
-	id, off := le.Uint32(b[at+2:]), le.Uint32(b[at+6:])
-	at += 10
-	def := int(off)
-	if def < chunkHeader || def+24 > len(b) || le.Uint32(b[def+4:]) != id {
-		return nil, nil
-	}
-	size := int(min(le.Uint32(b[def+20:]), chunkSize))
-	if size > len(b)-def-24 {
-		return nil, nil
-	}
-	if def == at {
-		if at += 24 + size; at+4 > end {
-			return nil, nil
-		}
-	}
-	p := r.program(off, size, w)
-	if p == nil {
-		return nil, nil
-	}
-	n := int(le.Uint32(b[at:]))
-	at += 4
-	if n > maxShapeValues || 4*n > end-at {
-		return nil, nil
-	}
-	from, v := len(r.slots), at+4*n
-	for range n {
-		s := slot{v, int(le.Uint16(b[at:])), Type(b[at+2])}
-		if s.size > end-v || s.typ == textOfStream {
-			return nil, nil
-		}
-		r.slots = append(r.slots, s)
-		v += s.size
-		at += 4
-	}
-	if v < end && b[v] != tokEnd {
-		return nil, nil
-	}
-	r.spent.parsed += 1 + n/4
-	r.nodes += p.cost.nodes
-	r.size += p.cost.text
-	return p, r.slots[from:len(r.slots):len(r.slots)]
-}
-
 // record runs the record at s. It reports whether it could.
 func (r *runner) record(s span) bool {
 	r.fields = nil
+	if !r.try(s) {
+		r.drop()
+		return false
+	}
+	return true
+}
+
+// drop forgets the record: the room for its fields is empty again.
+func (r *runner) drop() {
+	clear(r.fields)
+	r.fields = nil
+}
+
+func (r *runner) try(s span) bool {
 	r.slots, r.refs, r.items, r.series = r.slots[:0], r.refs[:0], r.items[:0], r.series[:0]
 	r.text, r.json, r.nodes, r.size, r.timed = r.text[:0], r.json[:0], 0, 0, false
 	for i := range r.at {
@@ -299,20 +157,6 @@ func (r *runner) nested(p *program, s slot, w within) bool {
 		}
 	}
 	return true
-}
-
-// room makes sure that the fields of the record fit in the block.
-func (r *runner) room(n int) {
-	have := len(r.fields)
-	if cap(r.block)-len(r.block) < n {
-		r.block = make([]event.Field, 0, max(blockFields, n))
-		grown := append(r.block, r.fields[:have]...)
-		r.fields = grown
-		return
-	}
-	if have == 0 {
-		r.fields = r.block[len(r.block):len(r.block):cap(r.block)]
-	}
 }
 
 // comma parts a member from the one before it. A value never ends with a
@@ -491,7 +335,8 @@ func (r *runner) list(m *member, slots []slot, names []string) bool {
 // field adds a field without a value and returns its number.
 func (r *runner) field(name string, as role) int {
 	n := len(r.fields)
-	r.fields = append(r.fields, event.Field{Name: name})
+	r.fields = r.fields[:n+1] // room was made, and is empty
+	r.fields[n].Name = name
 	if as != roleNone {
 		r.at[as] = n
 	}
@@ -501,7 +346,8 @@ func (r *runner) field(name string, as role) int {
 // put gives a field a text of the template.
 func (r *runner) put(field int, text string) {
 	if field >= 0 {
-		r.fields[field].Value = event.T(text)
+		v := &r.fields[field].Value
+		v.Kind, v.Text = event.Text, text
 	}
 }
 
@@ -567,63 +413,4 @@ func (r *runner) string(raw []byte) bool {
 	}
 	r.json = append(appendEscapedText(append(r.json, '"'), r.text[off:]), '"')
 	return true
-}
-
-// keep returns a copy of a text in a block.
-func (r *runner) keep(b []byte) string {
-	if r.texts.Cap()-r.texts.Len() < len(b) {
-		r.texts = strings.Builder{}
-		r.texts.Grow(max(blockText, len(b)))
-	}
-	from := r.texts.Len()
-	r.texts.Write(b)
-	return r.texts.String()[from:]
-}
-
-// first returns the text of the first field of that name. as is its role when
-// System has it.
-func (r *runner) first(name string, as role) string {
-	if i := r.at[as]; i >= 0 {
-		return r.fields[i].Value.Text
-	}
-	return event.Fields(r.fields).Str(name)
-}
-
-// settle gives the fields their texts.
-func (r *runner) settle() {
-	all := r.keep(r.text)
-	for _, x := range r.refs {
-		r.fields[x.field].Value = event.T(all[x.off:x.end])
-	}
-	for _, x := range r.series {
-		n := x.to - x.from
-		if cap(r.strings)-len(r.strings) < n {
-			r.strings = make([]string, 0, max(blockStrings, n))
-		}
-		l := len(r.strings)
-		for _, y := range r.items[x.from:x.to] {
-			r.strings = append(r.strings, all[y.off:y.end])
-		}
-		r.fields[x.field].Value = event.Value{Kind: event.List, List: r.strings[l:len(r.strings):len(r.strings)]}
-	}
-}
-
-// document returns a copy of the document in a block.
-func (r *runner) document() []byte {
-	if cap(r.docs)-len(r.docs) < len(r.json) {
-		r.docs = make([]byte, 0, max(blockDocs, len(r.json)))
-	}
-	l := len(r.docs)
-	r.docs = append(r.docs, r.json...)
-	return r.docs[l:len(r.docs):len(r.docs)]
-}
-
-// event returns an event in a block.
-func (r *runner) event() *event.Event {
-	if len(r.events) == 0 {
-		r.events = make([]event.Event, blockEvents)
-	}
-	e := &r.events[0]
-	r.events = r.events[1:]
-	return e
 }
