@@ -19,6 +19,8 @@ type Engine struct {
 	without      Layers
 	prog         *program
 	byTarget     []routed
+	byLabels     map[labels][]int32 // of byTarget, those that name no channel
+	byChannel    map[string][]int32 // and the others
 	vocab        vocabulary
 	seen         *seen
 
@@ -92,6 +94,7 @@ func (e *Engine) Rule(id string) *Rule {
 func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 	e.prog = newProgram()
 	e.buckets = map[bucketKey]*bucket{}
+	e.byLabels, e.byChannel = map[labels][]int32{}, map[string][]int32{}
 	v := &e.vocab
 	v.products, v.categories, v.services = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	v.channels, v.anywhere = map[string]map[string]bool{}, map[string]bool{}
@@ -109,6 +112,11 @@ func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 			}
 			x.feeds = e.feeds(int32(i), t)
 			r.Link = silent(x.feeds)
+			if n := int32(len(e.byTarget)); t.channel == "" {
+				e.byLabels[t.from] = append(e.byLabels[t.from], n)
+			} else {
+				e.byChannel[t.channel] = append(e.byChannel[t.channel], n)
+			}
 			e.byTarget = append(e.byTarget, x)
 			v.add(t, r.logic)
 		}
@@ -191,7 +199,7 @@ func (e *Engine) newBucket(key bucketKey) *bucket {
 	f := facts{channel: key.channel, eventID: key.eventID, other: key.channel != "" && key.eventID == ""}
 	b := &bucket{}
 	at := map[int32]int{}
-	for i := range e.byTarget {
+	for _, i := range e.near(key) {
 		x := &e.byTarget[i]
 		if !x.target.takes(key) {
 			continue
@@ -217,6 +225,27 @@ func (e *Engine) newBucket(key bucketKey) *bucket {
 	}
 	b.index = newWitnessIndex(e.prog, b, e.without&Witnesses != 0)
 	return b
+}
+
+// near lists, in order, the rules against targets that may take events of a
+// bucket; takes decides.
+func (e *Engine) near(key bucketKey) []int32 {
+	out := slices.Clone(e.byChannel[key.channel])
+	words := func(w string) []string {
+		if w == "" {
+			return []string{""}
+		}
+		return []string{"", w}
+	}
+	for _, p := range words(key.from.Product) {
+		for _, c := range words(key.from.Category) {
+			for _, s := range words(key.from.Service) {
+				out = append(out, e.byLabels[labels{p, c, s}]...)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // takes reports whether events of a bucket are among those of the target.

@@ -56,7 +56,7 @@ func (m *Matcher) Explain(r *Rule, ev *event.Event) Explanation {
 		x.Note = "a rule over the hits of other rules: explain those"
 		return x
 	}
-	key, _ := m.keyOf(ev)
+	key := m.e.keyOf(kindOf(ev))
 	m.begin(ev)
 	defer func() { m.ev = nil }()
 	for i := range m.e.byTarget {

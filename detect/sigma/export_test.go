@@ -16,20 +16,22 @@ import (
 // MeasureCPU runs f b.N times and reports processor time beside the clock's:
 // on a shared machine only the former says something.
 func MeasureCPU(b *testing.B, f func(n int)) {
-	cpu := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
 	b.ReportAllocs()
-	n, from := 0, cpu()
+	n, from := 0, CPU(b)
 	for b.Loop() {
 		f(n)
 		n++
 	}
-	b.ReportMetric(float64(cpu()-from)/float64(n), "cpu-ns/op")
+	b.ReportMetric(float64(CPU(b)-from)/float64(n), "cpu-ns/op")
+}
+
+// CPU is the processor time of the process so far.
+func CPU(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BruteForce evaluates every rule of the event's bucket without index or

@@ -37,27 +37,27 @@ type found struct {
 // rule. The caller holds the engine's lock.
 func newWitnessIndex(p *program, b *bucket, all bool) *witnessIndex {
 	x := &witnessIndex{}
-	var uses, last []int32
+	p.built++
 	for i := range b.rules {
 		for j := range b.rules[i].variants {
-			p.count(&b.rules[i].variants[j].tree, int32(i), &uses, &last)
+			p.count(&b.rules[i].variants[j].tree, int32(i))
 		}
 	}
-	rules := make([][]int32, len(p.witnesses)) // by witness
 	var order []int32
 	for i := range b.rules {
-		ws, ok := p.ruleWitnesses(&b.rules[i], uses)
+		ids, ok := p.ruleWitnesses(&b.rules[i])
 		if !ok || all {
 			x.always = append(x.always, int32(i))
 			continue
 		}
-		for _, w := range ws {
-			n := len(rules[w])
+		for _, id := range ids {
+			w := &p.witnesses[id]
+			n := len(w.rules)
 			if n == 0 {
-				order = append(order, w)
+				order = append(order, id)
 			}
-			if n == 0 || rules[w][n-1] != int32(i) {
-				rules[w] = append(rules[w], int32(i))
+			if n == 0 || w.rules[n-1] != int32(i) {
+				w.rules = append(w.rules, int32(i))
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func newWitnessIndex(p *program, b *bucket, all bool) *witnessIndex {
 			byField[w.field] = f
 			fields = append(fields, f)
 		}
-		f.at[w.where] = append(f.at[w.where], found{w.text, rules[id]})
+		f.at[w.where] = append(f.at[w.where], found{w.text, w.rules})
 	}
 	for _, f := range fields {
 		x.fields = append(x.fields, f.index())
@@ -266,16 +266,21 @@ const longStride = 4
 // bit set says no for most positions, and the text itself is compared before it
 // counts.
 type gramIndex struct {
-	size   int
-	stride int
-	bits   []uint64
-	shift  uint32 // of the hash, so that it fits bits
-	grams  map[uint32][]gramEntry
+	size  int
+	bits  []uint64
+	shift uint32 // of the hash, so that it fits bits
+
+	// The entries of one slot lie together; a slot takes the grams with the same
+	// first bits of the hash.
+	entries []gramEntry
+	from    []uint32 // by slot, and one more
+	narrow  uint32   // of the hash, so that it is a slot
 }
 
 type gramEntry struct {
 	found
-	off int // of the gram in text
+	gram uint32
+	off  int32 // of the gram in text
 }
 
 // The bit set is sparse enough that few positions pass by chance, within these
@@ -293,23 +298,31 @@ func gramAt(s string, i, size int) uint32 {
 	return g
 }
 
+const hashFactor = 0x9e3779b1
+
 func newGramIndex(ws []found, size, stride int) *gramIndex {
-	n := min(max(bits.Len(uint(len(ws)*stride*32)), minGramBits), maxGramBits)
-	x := &gramIndex{size: size, stride: stride, bits: make([]uint64, 1<<n/64), shift: 32 - uint32(n), grams: make(map[uint32][]gramEntry, len(ws)*stride)}
-	common := make([]uint16, 1<<16) // how often a gram, or one that shares its hash, occurs in the texts
+	count := len(ws) * stride
+	n := min(max(bits.Len(uint(count*32)), minGramBits), maxGramBits)
+	slots := min(bits.Len(uint(count)), n)
+	x := &gramIndex{size: size, bits: make([]uint64, 1<<n/64), shift: 32 - uint32(n), from: make([]uint32, 1<<slots+1), narrow: 32 - uint32(slots)}
+
+	// The rarest place of every text, by how often its grams, or such as share a
+	// slot here, occur in the texts.
+	seen := make([]uint16, 1<<n)
 	for _, w := range ws {
 		for i := 0; i+size <= len(w.text); i++ {
-			if c := &common[gramAt(w.text, i, size)*hashFactor>>16]; *c < 1<<16-1 {
+			if c := &seen[gramAt(w.text, i, size)*hashFactor>>x.shift]; *c < 1<<16-1 {
 				*c++
 			}
 		}
 	}
+	entries := make([]gramEntry, 0, count)
 	for _, w := range ws {
 		best, off := 1<<30, 0
 		for i := 0; i+size+stride-1 <= len(w.text); i++ {
 			sum := 0
 			for k := range stride {
-				sum += int(common[gramAt(w.text, i+k, size)*hashFactor>>16])
+				sum += int(seen[gramAt(w.text, i+k, size)*hashFactor>>x.shift])
 			}
 			if sum < best {
 				best, off = sum, i
@@ -319,13 +332,22 @@ func newGramIndex(ws []found, size, stride int) *gramIndex {
 			g := gramAt(w.text, off+k, size)
 			bit := g * hashFactor >> x.shift
 			x.bits[bit/64] |= 1 << (bit % 64)
-			x.grams[g] = append(x.grams[g], gramEntry{w, off + k})
+			x.from[g*hashFactor>>x.narrow+1]++
+			entries = append(entries, gramEntry{w, g, int32(off + k)})
 		}
+	}
+	for i := 1; i < len(x.from); i++ {
+		x.from[i] += x.from[i-1]
+	}
+	x.entries = make([]gramEntry, count)
+	next := slices.Clone(x.from)
+	for _, e := range entries {
+		at := &next[e.gram*hashFactor>>x.narrow]
+		x.entries[*at] = e
+		*at++
 	}
 	return x
 }
-
-const hashFactor = 0x9e3779b1
 
 func (x *gramIndex) scan(m *Matcher, v []byte) {
 	if x.size == 3 {
@@ -349,10 +371,16 @@ func (x *gramIndex) scan(m *Matcher, v []byte) {
 	}
 }
 
-func (x *gramIndex) compare(m *Matcher, v []byte, at int, g uint32) {
-	for i := range x.grams[g] {
-		e := &x.grams[g][i]
-		from := at - e.off
+// compare picks the rules of the texts that lie around position at, where the
+// gram is.
+func (x *gramIndex) compare(m *Matcher, v []byte, at int, gram uint32) {
+	slot := gram * hashFactor >> x.narrow
+	for i := x.from[slot]; i < x.from[slot+1]; i++ {
+		e := &x.entries[i]
+		if e.gram != gram {
+			continue
+		}
+		from := at - int(e.off)
 		if from >= 0 && len(v)-from >= len(e.text) && string(v[from:from+len(e.text)]) == e.text {
 			m.pick(e.rules)
 		}

@@ -9,11 +9,9 @@ type Layers uint8
 
 // Layers.
 const (
-	Witnesses  Layers = 1 << iota // rules are tried only when a text that they need occurs
-	Folding                       // what a kind of event decides is decided once, when its bucket is built
-	Memo                          // a test that several rules share is made once for each event
-	RegexpGate                    // a regular expression runs only after a text that it needs was seen
+	Witnesses Layers = 1 << iota // rules are tried only when a text that they need occurs
+	Folding                      // what a kind of event decides is decided once, when its bucket is built
 )
 
 // LayerNames names the layers in the order of their bits.
-func LayerNames() []string { return []string{"witnesses", "folding", "memo", "regexp-gate"} }
+func LayerNames() []string { return []string{"witnesses", "folding"} }

@@ -4,7 +4,6 @@
 package sigma
 
 import (
-	"bytes"
 	"net/netip"
 	"strings"
 
@@ -19,14 +18,13 @@ type Matcher struct {
 	ev      *event.Event
 	view    *event.View // of ev, read when it is first needed
 	gen     uint32
-	memo    []uint32 // per atom: gen<<1 | result
 	slots   []slot   // per binding
+	fields  []texts  // of the event, by place
 	all     slot     // every value of the event, for keywords
 	allName []string // the field of each
 	buf     []byte   // folded values of this event
 	spaced  bool     // a field name of this event has a space
-	buckets map[bucketKey]*bucket
-	folded  map[string]string // channel -> folded
+	ways    map[kind]way
 	cand    []int32
 	seen    []uint32
 	stats   Stats
@@ -39,8 +37,15 @@ type slot struct {
 	gen    uint32
 	state  slotState
 	name   string // of the event's field that gave the values
+	*texts        // those of a field of the event, or own
+	own    texts  // derived ones
+}
+
+// texts are values, and their forms as far as they were asked for.
+type texts struct {
+	gen    uint32
 	raw    []string
-	folded [][]byte // filled on demand, same length as raw
+	folded [][]byte // nil or as long as raw
 	cased  [][]byte
 }
 
@@ -55,8 +60,8 @@ const (
 // NewMatcher returns a matcher for one goroutine.
 func (e *Engine) NewMatcher() *Matcher {
 	return &Matcher{
-		e: e, memo: make([]uint32, len(e.prog.atoms)), slots: make([]slot, len(e.prog.binds)), seen: make([]uint32, len(e.rules)),
-		buckets: map[bucketKey]*bucket{}, folded: map[string]string{}, unseen: map[Unseen]int64{}, dropped: make([]int64, len(e.filters)),
+		e: e, slots: make([]slot, len(e.prog.binds)), seen: make([]uint32, len(e.rules)),
+		ways: map[kind]way{}, unseen: map[Unseen]int64{}, dropped: make([]int64, len(e.filters)),
 	}
 }
 
@@ -108,65 +113,87 @@ func (m *Matcher) hit(out []detect.Finding, r *Rule, v *variant) []detect.Findin
 // maxRemembered bounds what a matcher keeps per name it has met.
 const maxRemembered = 4096
 
-// keyOf names the kind of the event, as far as rules tell kinds apart, and its
-// channel.
-func (m *Matcher) keyOf(ev *event.Event) (k bucketKey, channel string) {
-	v := &m.e.vocab
-	if v.products[ev.Product] {
-		k.from.Product = ev.Product
-	}
-	if v.categories[ev.Category] {
-		k.from.Category = ev.Category
-	}
-	if v.services[ev.Service] {
-		k.from.Service = ev.Service
-	}
+// kind is what routing looks at, as the event has it.
+type kind struct{ product, category, service, channel, eventID string }
+
+// way leads from a kind to its bucket.
+type way struct {
+	bucket  *bucket
+	unknown bool // no rule names the channel
+}
+
+func kindOf(ev *event.Event) kind {
+	k := kind{product: ev.Product, category: ev.Category, service: ev.Service}
 	if ev.Product == "windows" {
-		if channel = ev.Fields.Str("Channel"); channel != "" {
-			folded, ok := m.folded[channel]
-			if !ok {
-				folded = strings.ToLower(channel)
-				if len(m.folded) < maxRemembered {
-					m.folded[channel] = folded
-				}
-			}
-			if ids, ok := v.channels[folded]; ok {
-				k.channel = folded
-				if id := ev.Fields.Str("EventID"); ids[id] || v.anywhere[id] {
-					k.eventID = id
-				}
+		k.channel, k.eventID = ev.Fields.Str("Channel"), ev.Fields.Str("EventID")
+	}
+	return k
+}
+
+// keyOf names the kind as far as rules tell kinds apart.
+func (e *Engine) keyOf(k kind) (key bucketKey) {
+	v := &e.vocab
+	if v.products[k.product] {
+		key.from.Product = k.product
+	}
+	if v.categories[k.category] {
+		key.from.Category = k.category
+	}
+	if v.services[k.service] {
+		key.from.Service = k.service
+	}
+	if k.channel != "" {
+		folded := strings.ToLower(k.channel)
+		if ids, ok := v.channels[folded]; ok {
+			key.channel = folded
+			if ids[k.eventID] || v.anywhere[k.eventID] {
+				key.eventID = k.eventID
 			}
 		}
 	}
-	return k, channel
+	return key
 }
 
 // bucketOf returns the bucket of the event.
 func (m *Matcher) bucketOf(ev *event.Event) *bucket {
-	k, channel := m.keyOf(ev)
-	b, ok := m.buckets[k]
+	k := kindOf(ev)
+	w, ok := m.ways[k]
 	if !ok {
-		b = m.e.bucket(k)
-		m.buckets[k] = b
+		key := m.e.keyOf(k)
+		w = way{m.e.bucket(key), key.channel == ""}
+		if len(m.ways) < maxRemembered {
+			m.ways[k.clone()] = w
+		}
 	}
-	if len(b.rules) == 0 && k.channel == "" {
-		m.countUnseen(ev, channel)
+	if len(w.bucket.rules) == 0 && w.unknown {
+		m.countUnseen(ev, k.channel)
 	}
-	return b
+	return w.bucket
+}
+
+// clone keeps k from holding the memory of a whole record.
+func (k kind) clone() kind {
+	c := strings.Clone
+	return kind{c(k.product), c(k.category), c(k.service), c(k.channel), c(k.eventID)}
 }
 
 func (m *Matcher) begin(ev *event.Event) {
 	m.ev = ev
 	if m.gen++; m.gen == 1<<31-1 {
 		m.gen = 1
-		clear(m.memo)
 		clear(m.seen)
 		for i := range m.slots {
 			m.slots[i].gen = 0
 		}
+		for i := range m.fields {
+			m.fields[i].gen = 0
+		}
 		m.all.gen = 0
 	}
 	m.buf = m.buf[:0]
+	for len(m.fields) < len(ev.Fields) {
+		m.fields = append(m.fields, texts{})
+	}
 	m.spaced = false
 	for i := range ev.Fields {
 		if strings.IndexByte(ev.Fields[i].Name, ' ') >= 0 {
@@ -179,16 +206,7 @@ func (m *Matcher) begin(ev *event.Event) {
 func (m *Matcher) eval(n *node) bool {
 	switch n.op {
 	case opItem:
-		if w := m.memo[n.atom]; w>>1 == m.gen && m.e.without&Memo == 0 {
-			return w&1 == 1
-		}
-		v := m.test(&m.e.prog.atoms[n.atom])
-		w := m.gen << 1
-		if v {
-			w |= 1
-		}
-		m.memo[n.atom] = w
-		return v
+		return m.test(&m.e.prog.atoms[n.atom])
 	case opAnd:
 		for i := range n.kids {
 			if !m.eval(&n.kids[i]) {
@@ -285,9 +303,8 @@ func (m *Matcher) holds(a *atom, i int, s *slot) int {
 			}
 		}
 	case opRegexp:
-		vals := m.foldedOf(s)
 		for k, v := range s.raw {
-			if (m.e.without&RegexpGate != 0 || mayMatch(p.re.need, vals[k])) && p.re.match(v) {
+			if p.re.match(v) {
 				return k
 			}
 		}
@@ -311,16 +328,6 @@ func (m *Matcher) holds(a *atom, i int, s *slot) int {
 		}
 	}
 	return -1
-}
-
-// mayMatch reports whether one of the texts is in v, or none is needed.
-func mayMatch(need []string, v []byte) bool {
-	for _, t := range need {
-		if bytes.Contains(v, []byte(t)) {
-			return true
-		}
-	}
-	return len(need) == 0
 }
 
 // number compares a value, or the part of a date, with the rule's number.

@@ -31,7 +31,7 @@ func (e *Engine) Members(r *Rule) []*Rule {
 // Matched returns the fields of an event that one rule met, and whether it did.
 // Nothing is counted and no correlation hears of it.
 func (m *Matcher) Matched(r *Rule, ev *event.Event) (fields []detect.Matched, ok bool) {
-	key, _ := m.keyOf(ev)
+	key := m.e.keyOf(kindOf(ev))
 	m.begin(ev)
 	defer func() { m.ev = nil }()
 	for i := range m.e.byTarget {

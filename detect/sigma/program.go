@@ -50,8 +50,9 @@ type program struct {
 	bindIDs map[string]int32
 	atomIDs map[string]int32
 
-	witnesses  []witness // of buckets that are built
+	witnesses  []counted // of the buckets that are built
 	witnessIDs map[witness]int32
+	built      int32 // buckets so far
 }
 
 func newProgram() *program {

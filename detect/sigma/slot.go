@@ -26,8 +26,8 @@ func (m *Matcher) slot(id int32) *slot {
 		}
 	}
 	for _, name := range b.pairs {
-		if v, ok := m.get(name); ok {
-			m.readPairs(s, name, b.field, v)
+		if i, ok := m.get(name); ok {
+			m.readPairs(s, name, b.field, i)
 		}
 	}
 	return s
@@ -35,18 +35,40 @@ func (m *Matcher) slot(id int32) *slot {
 
 func (s *slot) reset(gen uint32) {
 	s.gen, s.state, s.name = gen, absent, ""
-	s.raw, s.folded, s.cased = s.raw[:0], s.folded[:0], s.cased[:0]
+	s.own.reset(gen)
+	s.texts = &s.own
+}
+
+func (t *texts) reset(gen uint32) {
+	t.gen, t.raw, t.folded, t.cased = gen, t.raw[:0], t.folded[:0], t.cased[:0]
+}
+
+// textsOf returns the values of the event's i'th field, read once for all that
+// look at it.
+func (m *Matcher) textsOf(i int) *texts {
+	t := &m.fields[i]
+	if t.gen == m.gen {
+		return t
+	}
+	t.reset(m.gen)
+	switch v := &m.ev.Fields[i].Value; v.Kind {
+	case event.Text:
+		t.raw = append(t.raw, v.Text)
+	case event.List:
+		t.raw = append(t.raw, v.List...)
+	}
+	return t
 }
 
 // get finds a field by its name with spaces left out.
-func (m *Matcher) get(name string) (*event.Value, bool) {
+func (m *Matcher) get(name string) (i int, ok bool) {
 	f := m.ev.Fields
 	for i := range f {
 		if f[i].Name == name || m.spaced && sameButSpaces(f[i].Name, name) {
-			return &f[i].Value, true
+			return i, true
 		}
 	}
-	return nil, false
+	return 0, false
 }
 
 func sameButSpaces(have, want string) bool {
@@ -65,22 +87,22 @@ func sameButSpaces(have, want string) bool {
 
 // read fills s from one field of the event and reports whether it is there.
 func (m *Matcher) read(s *slot, name string, b *binding) bool {
-	v, ok := m.get(name)
+	i, ok := m.get(name)
 	if !ok {
 		return false
 	}
 	s.name = name
-	if v.Kind == event.Null {
+	t := m.textsOf(i)
+	switch {
+	case m.ev.Fields[i].Value.Kind == event.Null:
 		s.state = null
-		return true
-	}
-	if v.Kind == event.Text {
-		m.addValue(s, v.Text, b)
-	} else {
-		for _, x := range v.List {
+	case b == nil || b.take == nil && b.values == nil:
+		s.state, s.texts = present, t
+	default:
+		for _, x := range t.raw {
 			m.addValue(s, x, b)
 		}
-		if len(v.List) == 0 {
+		if len(t.raw) == 0 {
 			s.state = present
 		}
 	}
@@ -88,31 +110,27 @@ func (m *Matcher) read(s *slot, name string, b *binding) bool {
 }
 
 func (m *Matcher) addValue(s *slot, v string, b *binding) {
-	if b != nil && b.take != nil {
+	if b.take != nil {
 		var ok bool
 		if v, ok = b.take(b.field, v); !ok {
 			return
 		}
 	}
-	if b != nil && b.values != nil {
+	if b.values != nil {
 		if to, ok := b.values[string(appendFold(m.buf[len(m.buf):], v))]; ok {
 			v = to
 		}
 	}
 	s.state = present
-	s.raw = append(s.raw, v)
+	s.own.raw = append(s.own.raw, v)
 }
 
 // readPairs looks for key=value in the texts of a field.
-func (m *Matcher) readPairs(s *slot, name, key string, v *event.Value) {
-	texts := v.List
-	if v.Kind == event.Text {
-		texts = []string{v.Text}
-	}
-	for _, t := range texts {
+func (m *Matcher) readPairs(s *slot, name, key string, field int) {
+	for _, t := range m.textsOf(field).raw {
 		if x, ok := pairValue(t, key); ok {
 			s.state, s.name = present, name
-			s.raw = append(s.raw, x)
+			s.own.raw = append(s.own.raw, x)
 		}
 	}
 }
@@ -124,20 +142,16 @@ func (m *Matcher) fillAll() {
 	}
 	m.all.reset(m.gen)
 	m.allName = m.allName[:0]
-	add := func(name, v string) {
+	for i := range m.ev.Fields {
+		t := m.textsOf(i)
+		if len(t.raw) == 0 {
+			continue
+		}
 		m.all.state = present
-		m.all.raw = append(m.all.raw, v)
-		m.allName = append(m.allName, name)
-	}
-	f := m.ev.Fields
-	for i := range f {
-		switch v := &f[i].Value; v.Kind {
-		case event.Text:
-			add(f[i].Name, v.Text)
-		case event.List:
-			for _, x := range v.List {
-				add(f[i].Name, x)
-			}
+		m.all.own.raw = append(m.all.own.raw, t.raw...)
+		m.all.own.folded = append(m.all.own.folded, m.fold(t)...)
+		for range t.raw {
+			m.allName = append(m.allName, m.ev.Fields[i].Name)
 		}
 	}
 }
@@ -150,22 +164,25 @@ func (m *Matcher) bytes(s *slot, p *pred) [][]byte {
 	return m.foldedOf(s)
 }
 
-func (m *Matcher) foldedOf(s *slot) [][]byte {
-	for i := len(s.folded); i < len(s.raw); i++ {
+func (m *Matcher) foldedOf(s *slot) [][]byte { return m.fold(s.texts) }
+
+func (m *Matcher) fold(t *texts) [][]byte {
+	for i := len(t.folded); i < len(t.raw); i++ {
 		from := len(m.buf)
-		m.buf = appendFold(m.buf, s.raw[i])
-		s.folded = append(s.folded, m.buf[from:len(m.buf):len(m.buf)])
+		m.buf = appendFold(m.buf, t.raw[i])
+		t.folded = append(t.folded, m.buf[from:len(m.buf):len(m.buf)])
 	}
-	return s.folded
+	return t.folded
 }
 
 func (m *Matcher) casedOf(s *slot) [][]byte {
-	for i := len(s.cased); i < len(s.raw); i++ {
+	t := s.texts
+	for i := len(t.cased); i < len(t.raw); i++ {
 		from := len(m.buf)
-		m.buf = append(m.buf, s.raw[i]...)
-		s.cased = append(s.cased, m.buf[from:len(m.buf):len(m.buf)])
+		m.buf = append(m.buf, t.raw[i]...)
+		t.cased = append(t.cased, m.buf[from:len(m.buf):len(m.buf)])
 	}
-	return s.cased
+	return t.cased
 }
 
 // clip shortens a value that a finding shows.

@@ -29,6 +29,15 @@ const (
 	alone // the whole value
 )
 
+// counted is a witness and what the bucket in hand says of it.
+type counted struct {
+	witness
+	bucket int32   // for which the rest holds
+	uses   int32   // rules of the bucket that name it
+	last   int32   // the one that was counted last
+	rules  []int32 // those that it makes candidates
+}
+
 // chosen is a set of witnesses, and how many events, of one that is any, are
 // expected to hold one of them: a guess that only orders sets.
 type chosen struct {
@@ -38,17 +47,16 @@ type chosen struct {
 
 // witnessesOf returns a set of which at least one member must occur in an event
 // that meets n; false when there is none. AND takes its rarest part, OR needs
-// one of each part, NOT promises nothing. uses says in how many rules of the
-// bucket a witness stands: what many rules name, such as a shell, is common.
-func (p *program) witnessesOf(n *node, uses []int32) (chosen, bool) {
+// one of each part, NOT promises nothing.
+func (p *program) witnessesOf(n *node) (chosen, bool) {
 	switch n.op {
 	case opItem:
-		return p.atomWitnesses(n.atom, uses)
+		return p.atomWitnesses(n.atom)
 	case opAnd:
 		var best chosen
 		found := false
 		for i := range n.kids {
-			if c, ok := p.witnessesOf(&n.kids[i], uses); ok && (!found || c.expect < best.expect) {
+			if c, ok := p.witnessesOf(&n.kids[i]); ok && (!found || c.expect < best.expect) {
 				best, found = c, true
 			}
 		}
@@ -56,7 +64,7 @@ func (p *program) witnessesOf(n *node, uses []int32) (chosen, bool) {
 	case opOr, opAtLeast:
 		var all chosen
 		for i := range n.kids {
-			c, ok := p.witnessesOf(&n.kids[i], uses)
+			c, ok := p.witnessesOf(&n.kids[i])
 			if !ok {
 				return chosen{}, false
 			}
@@ -73,20 +81,20 @@ func (p *program) witnessesOf(n *node, uses []int32) (chosen, bool) {
 
 // expect guesses how many of the events hold w: a character more halves it, and
 // so does a place; a text that many rules name is common.
-func (w *witness) expect(uses int32) float64 {
+func (w *counted) expect() float64 {
 	n := min(len(w.text), 12)
 	if w.where != inside {
 		n++
 	}
-	return math.Ldexp(float64(uses)*float64(uses), -n)
+	return math.Ldexp(float64(w.uses)*float64(w.uses), -n)
 }
 
-func (p *program) atomWitnesses(atom int32, uses []int32) (chosen, bool) {
+func (p *program) atomWitnesses(atom int32) (chosen, bool) {
 	best, found := chosen{}, false
 	for _, ids := range p.groups(atom) {
 		c := chosen{ids: ids}
 		for _, id := range ids {
-			c.expect += p.witnesses[id].expect(uses[id])
+			c.expect += p.witnesses[id].expect()
 		}
 		if !found || c.expect < best.expect {
 			best, found = c, true
@@ -133,7 +141,7 @@ func (p *program) witness(w witness) int32 {
 	if !ok {
 		id = int32(len(p.witnesses))
 		p.witnessIDs[w] = id
-		p.witnesses = append(p.witnesses, w)
+		p.witnesses = append(p.witnesses, counted{witness: w})
 	}
 	return id
 }
@@ -173,18 +181,19 @@ func (p *pred) required() (where, []string) {
 	return 0, nil
 }
 
-// count adds to uses the witnesses that stand in a tree, each once for a rule:
-// last says which rule named it last.
-func (p *program) count(n *node, rule int32, uses, last *[]int32) {
+// count notes which witnesses stand in a tree of a rule of the bucket in hand:
+// what many rules name, such as a shell, is common.
+func (p *program) count(n *node, rule int32) {
 	if n.op == opItem {
 		for _, ids := range p.groups(n.atom) {
 			for _, id := range ids {
-				for int(id) >= len(*uses) {
-					*uses, *last = append(*uses, 0), append(*last, -1)
+				w := &p.witnesses[id]
+				if w.bucket != p.built {
+					w.bucket, w.uses, w.last, w.rules = p.built, 0, -1, nil
 				}
-				if (*last)[id] != rule {
-					(*last)[id] = rule
-					(*uses)[id]++
+				if w.last != rule {
+					w.last = rule
+					w.uses++
 				}
 			}
 		}
@@ -192,17 +201,20 @@ func (p *program) count(n *node, rule int32, uses, last *[]int32) {
 	}
 	if n.op != opNot {
 		for i := range n.kids {
-			p.count(&n.kids[i], rule, uses, last)
+			p.count(&n.kids[i], rule)
 		}
 	}
 }
 
-func (p *program) ruleWitnesses(r *bucketRule, uses []int32) ([]int32, bool) {
+func (p *program) ruleWitnesses(r *bucketRule) ([]int32, bool) {
 	var all []int32
 	for i := range r.variants {
-		c, ok := p.witnessesOf(&r.variants[i].tree, uses)
+		c, ok := p.witnessesOf(&r.variants[i].tree)
 		if !ok {
 			return nil, false
+		}
+		if len(r.variants) == 1 {
+			return c.ids, true
 		}
 		all = append(all, c.ids...)
 	}
