@@ -33,7 +33,8 @@ func TestPictures(t *testing.T) {
 		{"findings", "/findings?span=24h"}, {"finding", "/findings/" + incidenttest.Findings()[1].ID}, {"search", "/search"},
 		{"results", "/search?q=" + url.QueryEscape("event_id:4624") + "&span=24h"}, {"wrong", "/search?q=" + url.QueryEscape("(event_id:4624")}, {"event", "/events/" + ev},
 		{"sources", "/sources"}, {"newsource", "/sources/new"}, {"newsource2", "/sources/new?kind=fortigate"}, {"source", "/sources/school-fw"}, {"source2", "/sources/edge-fw"}, {"assets", "/assets"}, {"assetone", "/assets/devices/" + s.Device}, {"assetsegments", "/assets/segments"}, {"assetdifferences", "/assets/differences"}, {"assetdrawings", "/assets/drawings"}, {"assetdrawing", "/assets/drawings/" + s.Drawing},
-		{"rules", "/rules"}, {"storage", "/storage"}, {"help", "/help"}, {"me", "/me"}, {"missing", "/incidents/nothing"},
+		{"rules", "/rules"}, {"rulesoff", "/rules?state=off&state=refused&state=waiting&state=unrouted"}, {"rule", "/rules/" + RuleNoisy}, {"ruleoff", "/rules/" + RuleOff}, {"rulecounts", "/rules/" + RuleCounting},
+		{"try", "/rules/try"}, {"findingcounted", "/findings/" + s.Counted}, {"storage", "/storage"}, {"help", "/help"}, {"me", "/me"}, {"missing", "/incidents/nothing"},
 	}
 	for _, l := range []string{"zh-TW", "en"} {
 		for _, theme := range []string{"light", "dark"} {
@@ -65,6 +66,10 @@ func TestPictures(t *testing.T) {
 					for _, p := range city {
 						shot(p.name, p.path)
 					}
+					b.Go("/rules/try?id=" + RuleOff + "&event=" + ev)
+					b.Click(".tryform .primary")
+					b.Until("compared", `document.querySelector(".trial") !== null`)
+					shot("tried", "")
 					b.Go("/incidents/" + s.Incident + "#hop-3")
 					b.Click(`tbody[data-hop="3"] a.proof`)
 					b.Until("drawer", `!document.getElementById("drawer").hidden`)
