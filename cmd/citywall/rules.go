@@ -17,7 +17,8 @@ import (
 )
 
 func newRules(io streams) *cobra.Command {
-	return group("rules", "Check, test and explain Sigma rules", newRulesCheck(io), newRulesTest(io), newRulesExplain(io), newRulesCoverage(io))
+	return group("rules", "Check, test and explain Sigma rules; list and switch those of an installation",
+		newRulesCheck(io), newRulesTest(io), newRulesExplain(io), newRulesCoverage(io), newRulesList(io), newRulesOff(io), newRulesOn(io), newRulesReload(io))
 }
 
 func newRulesCheck(io streams) *cobra.Command {
