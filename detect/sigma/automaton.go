@@ -23,9 +23,10 @@ type expression struct {
 	need []string // folded texts of which a match holds one
 	src  string
 
-	once sync.Once
-	run  runOf      // when the expression is one class, so many times or more
-	auto *automaton // nil: package regexp decides
+	once  sync.Once
+	least int        // characters of the shortest match
+	run   runOf      // when the expression is one class, so many times or more
+	auto  *automaton // nil: package regexp decides
 }
 
 // maxStateBytes bounds the states of one automaton.
@@ -38,6 +39,9 @@ const maxProgram = 600
 // match reports whether the expression matches anywhere in v.
 func (x *expression) match(v string) bool {
 	x.once.Do(x.prepare)
+	if len(v) < x.least { // a character is a byte or more
+		return false
+	}
 	if x.run.least > 0 {
 		return x.run.in(v)
 	}
@@ -54,6 +58,7 @@ func (x *expression) prepare() {
 	if err != nil {
 		return // cannot be: regexp.Compile took it
 	}
+	x.least = leastOf(re, 0)
 	if x.run = runOfClass(re); x.run.least > 0 {
 		return
 	}
@@ -90,9 +95,6 @@ func runOfClass(re *syntax.Regexp) runOf {
 }
 
 func (r runOf) in(v string) bool {
-	if len(v) < r.least {
-		return false
-	}
 	n := 0
 	for _, c := range v { // an invalid byte is one U+FFFD, as in package regexp
 		if !r.one.MatchRune(c) {

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"unicode/utf8"
 )
 
 // witnessIndex picks the rules of a bucket that an event can meet at all.
@@ -19,6 +20,7 @@ type witnessIndex struct {
 // fieldIndex finds the witnesses that occur in one field.
 type fieldIndex struct {
 	field  int32
+	least  int // bytes of the shortest text
 	whole  map[string][]int32
 	fronts []endIndex
 	backs  []endIndex
@@ -85,7 +87,12 @@ type fieldWitnesses struct {
 }
 
 func (f *fieldWitnesses) index() *fieldIndex {
-	x := &fieldIndex{field: f.field, fronts: newEnds(f.at[front], false), backs: newEnds(f.at[back], true)}
+	x := &fieldIndex{field: f.field, least: 1 << 30, fronts: newEnds(f.at[front], false), backs: newEnds(f.at[back], true)}
+	for _, ws := range f.at {
+		for _, w := range ws {
+			x.least = min(x.least, len(w.text))
+		}
+	}
 	if len(f.at[alone]) > 0 {
 		x.whole = map[string][]int32{}
 		for _, w := range f.at[alone] {
@@ -122,14 +129,12 @@ func (f *fieldWitnesses) index() *fieldIndex {
 func (x *witnessIndex) candidates(m *Matcher) []int32 {
 	m.cand = append(m.cand[:0], x.always...)
 	for _, f := range x.fields {
-		s := &m.all
-		if f.field == keywordField {
-			m.fillAll()
-		} else {
-			s = m.slot(f.field)
+		if f.field != keywordField {
+			f.lookAll(m, m.slot(f.field).texts)
+			continue
 		}
-		for _, v := range m.foldedOf(s) {
-			f.look(m, v)
+		for i := range m.ev.Fields {
+			f.lookAll(m, m.textsOf(i))
 		}
 	}
 	slices.Sort(m.cand)
@@ -144,6 +149,32 @@ func (m *Matcher) pick(rules []int32) {
 			m.cand = append(m.cand, r)
 		}
 	}
+}
+
+// lookAll looks into values, unless they are too short for any text.
+func (f *fieldIndex) lookAll(m *Matcher, t *texts) {
+	for _, v := range t.raw {
+		if !shorter(v, f.least) {
+			for _, v := range m.fold(t) {
+				f.look(m, v)
+			}
+			return
+		}
+	}
+}
+
+// shorter reports whether v has less than n bytes when it is folded, as far as
+// that can be told before: other letters than ASCII's may grow.
+func shorter(v string, n int) bool {
+	if len(v) >= n {
+		return false
+	}
+	for i := range len(v) {
+		if v[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *fieldIndex) look(m *Matcher, v []byte) {

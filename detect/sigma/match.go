@@ -23,7 +23,8 @@ type Matcher struct {
 	all     slot     // every value of the event, for keywords
 	allName []string // the field of each
 	buf     []byte   // folded values of this event
-	spaced  bool     // a field name of this event has a space
+	names   []string // of the last event's fields
+	spaced  bool     // one of them has a space
 	ways    map[kind]way
 	cand    []int32
 	seen    []uint32
@@ -194,12 +195,23 @@ func (m *Matcher) begin(ev *event.Event) {
 	for len(m.fields) < len(ev.Fields) {
 		m.fields = append(m.fields, texts{})
 	}
-	m.spaced = false
-	for i := range ev.Fields {
-		if strings.IndexByte(ev.Fields[i].Name, ' ') >= 0 {
-			m.spaced = true
-			break
-		}
+	m.lookAtNames(ev.Fields)
+}
+
+// lookAtNames notes whether a field's name has a space. Events of one kind come
+// in runs and share their names.
+func (m *Matcher) lookAtNames(f event.Fields) {
+	same := len(f) == len(m.names)
+	for i := 0; same && i < len(f); i++ {
+		same = f[i].Name == m.names[i]
+	}
+	if same {
+		return
+	}
+	m.names, m.spaced = m.names[:0], false
+	for i := range f {
+		m.names = append(m.names, f[i].Name)
+		m.spaced = m.spaced || strings.IndexByte(f[i].Name, ' ') >= 0
 	}
 }
 

@@ -73,6 +73,35 @@ func minLen(ts []string) int {
 	return n
 }
 
+// leastOf returns a number of characters that every match has at least.
+func leastOf(re *syntax.Regexp, depth int) int {
+	const enough = 1 << 20
+	if depth > 100 {
+		return 0
+	}
+	n := 0
+	switch re.Op {
+	case syntax.OpLiteral:
+		n = len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		n = 1
+	case syntax.OpCapture, syntax.OpPlus:
+		n = leastOf(re.Sub[0], depth+1)
+	case syntax.OpRepeat:
+		n = re.Min * leastOf(re.Sub[0], depth+1)
+	case syntax.OpConcat:
+		for _, s := range re.Sub {
+			n += leastOf(s, depth+1)
+		}
+	case syntax.OpAlternate:
+		n = enough
+		for _, s := range re.Sub {
+			n = min(n, leastOf(s, depth+1))
+		}
+	}
+	return min(n, enough)
+}
+
 // longestStable returns the longest run of runes, folded, whose lower case is
 // the same whichever text they match. (?i)s also matches U+017F, whose lower
 // case is itself, so it splits a run; so does U+FFFD, which stands for any

@@ -32,6 +32,30 @@ func recorded(t testing.TB) []*event.Event {
 	return out
 }
 
+// An event that meets no rule costs no memory once its kind is known.
+func TestMatchAllocatesNothing(t *testing.T) {
+	e := hq(t)
+	m := e.NewMatcher()
+	var quiet []*event.Event
+	for _, x := range recorded(t) {
+		if len(m.Match(x)) == 0 {
+			quiet = append(quiet, x)
+		}
+	}
+	if len(quiet) < 8000 {
+		t.Fatalf("%d events met no rule, want most of 10,015", len(quiet))
+	}
+	all := func() {
+		for _, x := range quiet {
+			m.Match(x)
+		}
+	}
+	all() // states of automata that the first pass led to
+	if n := testing.AllocsPerRun(2, all); n > 0 {
+		t.Errorf("%v allocations for %d events", n, len(quiet))
+	}
+}
+
 // BenchmarkMatchRecorded holds the recorded attacks against all of SigmaHQ's
 // rules, decoding left out. One operation is one event.
 func BenchmarkMatchRecorded(b *testing.B) {
