@@ -320,9 +320,16 @@ func TestVoices(t *testing.T) {
 				evs = append(evs, logon(n, host, at.Add(off+30*time.Millisecond), "chen", src, 41000+n, "3"))
 			}
 		}
+		// A member that nothing can be compared with has the time of the others; a
+		// machine of no domain has its own.
+		evs = append(evs, logon(9900, "srv7", noon.Add(off), "srv7$", "10.0.0.9", 1, "3"), record(9901, "linux", "sshd", "lx1", noon, fields{"Computer", "lx1"}))
 		st := store(evs...)
 		c := clean.Estimate(st, clean.Resolve(st, asset.Topology{}), nil, clean.Defaults())
 		all := c.All()
+		shift, _ := c.FixOf("srv7")
+		if inherited := sensors == 2; inherited != ((time.Duration(shift)-off).Abs() < 100*time.Millisecond) || all["lx1"].Pairs != 0 || all["lx1"].Offset != 0 {
+			t.Errorf("%d sensors: srv7 is taken back by %s, lx1 is %+v", sensors, time.Duration(shift), all["lx1"])
+		}
 		want := map[string]time.Duration{"srv3": off, "core": 0}
 		doubt := time.Duration(0)
 		if sensors == 1 {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"citywall/incident"
@@ -92,6 +93,7 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 		matches(tickets(st, h, clockOf), int64(p.MaxSkew), diffs)
 		c.solve(diffs, weight, voice, configured)
 	}
+	c.inherit(voice, weight)
 	for name, off := range configured {
 		c.by[name] = incident.Clock{Offset: off, Uncertainty: c.by[name].Uncertainty, Pairs: c.by[name].Pairs}
 	}
@@ -102,7 +104,8 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 		}
 		f := fix{unc: int64(k.Uncertainty)}
 		_, known := configured[name]
-		if abs := k.Offset.Abs(); known || abs >= p.MinOffset && abs >= 3*k.Uncertainty {
+		inherited := k.Pairs == 0 // the domain's: it is the best guess, however far members stray
+		if abs := k.Offset.Abs(); known || abs >= p.MinOffset && (inherited || abs >= 3*k.Uncertainty) {
 			f.shift = int64(k.Offset)
 		} else {
 			f.unc += int64(abs)
@@ -110,6 +113,35 @@ func Estimate(st *fact.Store, h *Hosts, configured map[string]time.Duration, p P
 		c.fixes[id], c.named[name] = f, f
 	}
 	return c
+}
+
+// inheritMin is how many members of a domain must be compared before the others
+// are taken to have its time.
+const inheritMin = 3
+
+// inherit gives members of a domain that nothing could be compared with the time
+// that its other members have from its controllers: their median, and how far
+// most of them stray from it. One that keeps a time of its own is not noticed.
+func (c *Clocks) inherit(voice map[string]string, weight map[string]int64) {
+	members := map[string][]int64{}
+	for name, k := range c.by {
+		members[voice[name]] = append(members[voice[name]], int64(k.Offset))
+	}
+	for name := range weight {
+		m := members[voice[name]]
+		if _, known := c.by[name]; known || len(m) < inheritMin || !strings.HasPrefix(voice[name], "domain ") {
+			continue
+		}
+		mid := median(m)
+		if max(mid, -mid) < int64(c.p.MinOffset) {
+			continue
+		}
+		dev := make([]int64, len(m))
+		for i, x := range m {
+			dev[i] = max(x-mid, mid-x)
+		}
+		c.by[name] = incident.Clock{Offset: time.Duration(mid), Uncertainty: time.Duration(1.48*float64(median(dev))) + time.Millisecond}
+	}
 }
 
 // connections are rows with a source port: the same 5-tuple is the same

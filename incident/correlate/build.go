@@ -48,6 +48,9 @@ func (a *analysis) incident(t *thread) incident.Incident {
 		Realm: a.st.Realm(), BaselineDays: float64(a.history.days), Parameters: a.cfg.shown, SeparateFrom: []incident.Separation{}, Findings: []string{}, Agencies: []string{},
 	}
 	in.Hops = a.hops(t)
+	for i := range in.Hops { // what all clocks together may be wrong by; the order stands
+		in.Hops[i].Uncertainty += a.clocks.Doubt()
+	}
 	in.Steps = a.steps(t)
 	in.FirstCompromise, in.Entry = a.firstCompromise(t)
 	in.Hosts = a.hostStates(t, in.Hops, in.Steps)
@@ -241,6 +244,8 @@ func (a *analysis) firstCompromise(t *thread) (*incident.FirstCompromise, incide
 	}
 	w := patientzero.Way{NoSource: a.noSources(t)}
 	f.FirstBad = at(t.began)
+	f.Surely = at(a.surelyBegan(t))
+	same := t.began // the earliest visit that may have been his
 	for _, i := range t.entries {
 		if a.moves[i].To != t.root || a.moves[i].T > t.began+a.moves[i].Unc {
 			continue
@@ -254,6 +259,10 @@ func (a *analysis) firstCompromise(t *thread) (*incident.FirstCompromise, incide
 		}
 		if !v.user.IsZero() && w.Account == "" {
 			w.Account = v.user.String()
+		}
+		if first, open := a.cameBefore(t, i); first != 0 {
+			same = first
+			f.SameWay, f.SameWayOpen = at(first), open
 		}
 		f.Evidence = a.pointers(v.evidence)
 		f.Bad = incident.Reason{Code: incident.FirstBadMove, Args: map[string]string{"kind": v.kind, "from": w.From}}
@@ -269,7 +278,7 @@ func (a *analysis) firstCompromise(t *thread) (*incident.FirstCompromise, incide
 		w.Kind, w.Finding, w.FindTech, w.Loose = "", s.what, s.technique, abs(s.t-t.began) > int64(a.cfg.p.After)
 	}
 	f.AttemptFirst, f.Attempts = a.attemptsBefore(t, f.Attempts)
-	if last := a.lastGood(t); last != 0 {
+	if last := a.lastGood(t, same); last != 0 {
 		f.LastGood = at(last)
 	}
 	f.Seen = w.Kind != "" && w.Kind != "c2" && w.Grade != incident.Assumed
@@ -379,13 +388,13 @@ func (a *analysis) attemptsBefore(t *thread, n int) (time.Time, int) {
 	return at(first), n
 }
 
-// lastGood is the last ordinary record of the root before anything of the
-// thread, and not of the same minutes: what looks ordinary just before the first
+// lastGood is the last ordinary record of the root before anything that may have
+// been he, and not of the same minutes: what looks ordinary just before the first
 // bad record may already be part of it.
-func (a *analysis) lastGood(t *thread) int64 {
-	best, until := int64(0), t.began-int64(a.cfg.p.After)
+func (a *analysis) lastGood(t *thread, began int64) int64 {
+	best, until := int64(0), began-int64(a.cfg.p.After)
 	for _, c := range a.contacts {
-		if c.first >= t.began || c.src != t.root && c.dst != t.root || c.refused {
+		if c.first >= began || c.src != t.root && c.dst != t.root || c.refused {
 			continue
 		}
 		for _, x := range c.times() {

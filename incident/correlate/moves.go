@@ -33,6 +33,7 @@ type via struct {
 	reasons  []incident.Reason
 	evidence []fact.At
 	deed     bool // its session is tied to a deed
+	alike    bool // by the account and its address only
 	capable  bool // by it, its user can make the other side do what he wants
 	finding  *sign
 }
@@ -122,7 +123,8 @@ func (a *analysis) alerted(c *contact) bool {
 func (a *analysis) viaContact(c *contact, rs []incident.Reason) via {
 	v := via{kind: c.kind, contact: c, channel: -1, tunnel: -1, port: c.port, proto: c.proto, t: c.first, orig: c.orig, unc: c.unc, user: c.user,
 		grade: incident.Observed, reasons: rs, evidence: c.evidence(), capable: capable(c.kind) || c.write || c.kind == "smb" && a.copies(c), finding: a.alertOn(c)}
-	_, v.deed = a.deedOf(c)
+	d, tied := a.deedOf(c)
+	v.deed, v.alike = tied, d.alike
 	if v.user.IsZero() {
 		if t, ok := a.ticketFor(c); ok {
 			v.user = t.user

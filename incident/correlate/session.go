@@ -26,7 +26,8 @@ type deed struct {
 	host  int    // where
 	what  string // of the sign
 	t     int64
-	steps int // logons between the session and the deed
+	steps int  // logons between the session and the deed
+	alike bool // on the way only the account and its address say that it was he again
 }
 
 // reach bounds how many logons a deed is followed.
@@ -59,7 +60,7 @@ func (a *analysis) sessions() {
 		for i := range l {
 			if s := &l[i]; s.sess != 0 && s.compromise && s.observer == "" {
 				if x, ok := a.seatOf(h, s.sess, s.t); ok {
-					queue = append(queue, item{x, deed{h, s.what, s.t, 0}})
+					queue = append(queue, item{x, deed{h, s.what, s.t, 0, false}})
 				}
 			}
 		}
@@ -73,19 +74,25 @@ func (a *analysis) sessions() {
 	for n := 0; n < len(queue); n++ {
 		x := queue[n]
 		key := seat{x.s.Host, x.s.ID, x.s.T}
-		if _, ok := a.guilty[key]; ok || x.d.steps > reach {
+		old, known := a.guilty[key]
+		if known && (!old.alike || x.d.alike) || x.d.steps > reach {
 			continue
 		}
 		a.guilty[key] = x.d
-		a.held[x.s.Host] = append(a.held[x.s.Host], x.s)
+		if !known {
+			a.held[x.s.Host] = append(a.held[x.s.Host], x.s)
+		}
 		next := x.d
 		next.steps++
 		if x.s.From >= 0 && !a.hosts.List[x.s.From].External {
 			for _, s := range a.leftFrom(x.s) {
 				queue = append(queue, item{s, next})
 			}
-			for _, s := range a.sameTunnels(x.s) {
-				queue = append(queue, item{s, next})
+			tunnels, long := a.sameTunnels(x.s)
+			again := next
+			again.alike = next.alike || !long
+			for _, s := range tunnels {
+				queue = append(queue, item{s, again})
 			}
 		}
 		for _, s := range a.openedFrom(x.s) {
@@ -212,22 +219,25 @@ func (a *analysis) openedFrom(x attackpath.Session) []attackpath.Session {
 
 // sameTunnels are the sessions that were opened from other tunnels of the same
 // account and outside address as the one that s came through, if the address was
-// new to the account a day and more after the logs began.
-func (a *analysis) sameTunnels(s attackpath.Session) []attackpath.Session {
+// new to the account a day and more after the logs began. long reports that it was
+// new after so many days that it says who came; after fewer it may only be the
+// first visit that the logs hold.
+func (a *analysis) sameTunnels(s attackpath.Session) (others []attackpath.Session, long bool) {
 	n := a.tunnelAt(s.From, s.T)
 	if n < 0 {
-		return nil
+		return nil, false
 	}
 	x := &a.tunnels[n]
 	fresh := false
 	for i := range a.tunnels {
 		o := &a.tunnels[i]
-		if o.outer == x.outer && o.user == x.user {
-			fresh = fresh || o.news && o.t-a.first >= dayNS
+		if o.outer == x.outer && o.user == x.user && o.news && o.t-a.first >= dayNS {
+			fresh = true
+			long = long || float64(o.t-a.first) >= a.cfg.p.History*float64(dayNS)
 		}
 	}
 	if !fresh {
-		return nil
+		return nil, false
 	}
 	var out []attackpath.Session
 	for _, o := range a.sessionsOn(s.Host) {
@@ -235,7 +245,7 @@ func (a *analysis) sameTunnels(s attackpath.Session) []attackpath.Session {
 			out = append(out, o)
 		}
 	}
-	return out
+	return out, long
 }
 
 // tunnelAt is the tunnel that had an inner address at t, -1 for none.
@@ -307,7 +317,7 @@ func (a *analysis) deedOf(c *contact) (deed, bool) {
 		if r.k.Act != fact.Logon || r.c.Sess == 0 {
 			continue
 		}
-		if d, is := a.guilty[seat{c.dst, r.c.Sess, r.t}]; is && (!ok || d.steps < best.steps || d.steps == best.steps && d.t < best.t) {
+		if d, is := a.guilty[seat{c.dst, r.c.Sess, r.t}]; is && (!ok || best.alike && !d.alike || best.alike == d.alike && (d.steps < best.steps || d.steps == best.steps && d.t < best.t)) {
 			best, ok = d, true
 		}
 	}

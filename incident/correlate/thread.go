@@ -6,10 +6,13 @@ package correlate
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
+	"citywall/asset"
 	"citywall/incident/attackpath"
+	"citywall/incident/fact"
 )
 
 // thread is one intrusion: the hosts that belong to it, since when, and the
@@ -170,6 +173,10 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 	onPath := map[int]bool{}
 	from := map[int]int64{}
 	first := -1
+	earliest := int64(math.MaxInt64)
+	for _, i := range group {
+		earliest = min(earliest, a.badSince[seeds[i].host])
+	}
 	for _, i := range group {
 		s := &seeds[i]
 		p := s.paths[0]
@@ -181,6 +188,10 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		}
 		if p.Joins {
 			continue // it begins where another path has come by then
+		}
+		for len(p.Moves) > 0 && (p.Open && a.unfounded(p.Moves[0]) || !p.Open && a.stray(p.Moves[0], earliest)) {
+			delete(onPath, p.Moves[0])
+			p.First, p.Moves, p.Open = a.moves[p.Moves[0]].To, p.Moves[1:], true
 		}
 		start := a.badSince[p.First]
 		if !p.Open && len(p.Moves) > 0 {
@@ -205,7 +216,7 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 	}
 	a.surely(t, from)
 	t.comp = g.Reach(from, func(i int, since int64) bool {
-		return onPath[i] || a.via[i].capable && a.moves[i].Score >= a.cfg.w.Hop
+		return onPath[i] || a.odd(i)
 	})
 	for _, i := range group { // a seed that no accepted move reaches stays a seed
 		if _, ok := t.comp[seeds[i].host]; !ok {
@@ -224,7 +235,7 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		switch {
 		case m.Entry && slices.Contains(t.entries, i):
 			t.moves[i] = true
-		case !m.Entry && ok && into && m.T+m.Unc >= since && (onPath[i] || a.via[i].capable && m.Score >= a.cfg.w.Hop):
+		case !m.Entry && ok && into && m.T+m.Unc >= since && (onPath[i] || a.odd(i)):
 			t.moves[i] = true
 		}
 	}
@@ -250,6 +261,63 @@ func (a *analysis) thread(g *attackpath.Graph, seeds []seed, group []int) *threa
 		}
 	}
 	return t
+}
+
+// reaches reports a machine whose work it is to reach others, for many people:
+// distribution, a jump host, backup.
+func (a *analysis) reaches(h int) bool {
+	x := &a.hosts.List[h]
+	return x.Has(asset.RoleManager) || x.Has(asset.RoleBackup) || x.Has(asset.RoleScanner) || x.Has(asset.RoleMonitor)
+}
+
+// odd reports a move off the paths that is held to be the intruder's: it makes
+// the other side obey and is unusual enough. From a machine that many people
+// reach others from, its destination has to have shown a sign besides.
+func (a *analysis) odd(i int) bool {
+	m, v := &a.moves[i], &a.via[i]
+	if !v.capable || m.Score < a.cfg.w.Hop {
+		return false
+	}
+	since, bad := a.badSince[m.To]
+	return v.deed || !a.reaches(m.From) || bad && since >= m.T-m.Unc
+}
+
+// unfounded reports that nothing but its oddity speaks for a move at which a path
+// begins: its source is a machine whose work it is to reach others, whose own log
+// covers the time and shows no sign, no record ties the move to a deed, and the
+// other side was quiet after it. He may have been there; that is not said of such
+// a machine on so little.
+func (a *analysis) unfounded(i int) bool {
+	m := &a.moves[i]
+	if a.via[i].deed || !a.reaches(m.From) {
+		return false
+	}
+	if since, bad := a.badSince[m.To]; bad && since-m.T <= int64(a.cfg.p.After) {
+		return false
+	}
+	if since, bad := a.badSince[m.From]; bad && since <= m.T+m.Unc {
+		return false
+	}
+	return a.ownLog(m.From, m.T)
+}
+
+// stray reports a way in that nothing ties to what came later: the machine showed
+// nothing for hours after it, and when it did, others of the same hand had shown
+// theirs before. It was reached from them; the visit was somebody's own.
+func (a *analysis) stray(i int, earliest int64) bool {
+	m := &a.moves[i]
+	since, bad := a.badSince[m.To]
+	return !a.via[i].deed && bad && since > earliest && since-m.T > int64(a.cfg.p.Attempt)
+}
+
+// ownLog reports that a host's own log was being written at t.
+func (a *analysis) ownLog(h int, t int64) bool {
+	own := false
+	a.st.EachSource(func(id fact.ID, s fact.Source) {
+		shift, _ := a.clocks.Fix(id)
+		own = own || s.First-shift <= t && s.Last-shift >= t && a.hosts.List[h].Key == s.Clock
+	})
+	return own
 }
 
 // surely adds to the beginnings of a thread the ways in that are tied to a deed

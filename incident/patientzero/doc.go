@@ -19,6 +19,11 @@
 //     then the end of the last whole day without any sign, Margin or more before
 //     the first bad moment.
 //
+// Where the way in is one of several visits that look alike (the same account from
+// the same place) and no record ties it to a deed, the upper end is the first
+// moment that is beyond doubt, and the lower end lies before the earliest of those
+// visits; where they go back to the beginning of the logs, it stays open.
+//
 // With less than Quiet of records before, nothing is known to be good: the lower
 // end stays open, "logs begin at X; entry may be earlier".
 //

@@ -25,6 +25,9 @@ type Facts struct {
 	LastGood     time.Time // last ordinary record of the host before anything of the incident
 	Seen         bool      // the way in is on record: FirstBad is when he came, not the first that he did
 	OrdinaryDay  time.Time // end of the last whole day of the host without any sign, Margin before FirstBad; zero when there is none
+	Surely       time.Time // from when on he was there beyond doubt, where the way in is only one of several visits that look alike
+	SameWay      time.Time // the earliest visit of the same account from the same place before FirstBad
+	SameWayOpen  bool      // such visits go back to where the logs begin
 	Stopped      bool      // the first bad moment is the end of something that had been running
 	Quiet        time.Duration
 }
@@ -34,7 +37,13 @@ func Interval(f Facts) incident.FirstCompromise {
 	out := incident.FirstCompromise{
 		Host: f.Host, Addr: f.Addr, Latest: f.FirstBad, LogsBegin: f.LogsBegin, FirstBad: f.Bad, Evidence: f.Evidence,
 	}
+	if f.Surely.After(f.FirstBad) {
+		out.Latest = f.Surely
+	}
 	quietUntil := f.FirstBad
+	if !f.SameWay.IsZero() && f.SameWay.Before(quietUntil) {
+		quietUntil = f.SameWay
+	}
 	if !f.AttemptFirst.IsZero() && f.AttemptFirst.Before(quietUntil) {
 		quietUntil = f.AttemptFirst
 	}
@@ -46,6 +55,9 @@ func Interval(f Facts) incident.FirstCompromise {
 	case quiet < f.Quiet:
 		out.LowerOpen = true
 		out.KnownGood = reason(incident.LogsBeginAt, "time", stamp(f.LogsBegin), "before_s", seconds(f.FirstBad.Sub(f.LogsBegin)))
+	case f.SameWayOpen:
+		out.LowerOpen = true
+		out.KnownGood = reason(incident.CameBefore, "time", stamp(f.SameWay))
 	case !f.AttemptFirst.IsZero() && f.AttemptFirst.Before(f.FirstBad):
 		out.Earliest = f.AttemptFirst
 		out.KnownGood = reason(incident.OnlyAttempts, "until", stamp(f.AttemptFirst), "attempts", strconv.Itoa(f.Attempts))

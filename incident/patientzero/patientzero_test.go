@@ -31,6 +31,9 @@ func TestInterval(t *testing.T) {
 		{"the attempts began with the logs", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), AttemptFirst: day(0.5), Attempts: 9000}, true, time.Time{}, incident.LogsBeginAt},
 		{"something that had been running was stopped", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), Stopped: true}, true, time.Time{}, incident.RanBefore},
 		{"attempts after the first bad moment say nothing", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2), AttemptFirst: day(3.5), Seen: true}, false, day(2), incident.QuietBefore},
+		{"visits that look alike, since the logs begin", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(0.1), SameWay: day(0.2), SameWayOpen: true, Seen: true}, true, time.Time{}, incident.LogsBeginAt},
+		{"visits that look alike, since the second day's end", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(1.9), SameWay: day(2), Seen: true}, false, day(1.9), incident.QuietBefore},
+		{"such visits from the second day on, and no more is known", patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), SameWay: day(1.5), SameWayOpen: true, Seen: true}, true, time.Time{}, incident.CameBefore},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.f.Quiet = 24 * time.Hour
@@ -42,6 +45,19 @@ func TestInterval(t *testing.T) {
 				t.Error("the interval is empty")
 			}
 		})
+	}
+}
+
+// TestSurely: the upper end is where he is beyond doubt, never before the first
+// that may have been he.
+func TestSurely(t *testing.T) {
+	f := patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.9), Seen: true, Quiet: 24 * time.Hour, Surely: day(3.5)}
+	if got := patientzero.Interval(f); !got.Latest.Equal(day(3.5)) || !got.Earliest.Equal(day(2.9)) {
+		t.Errorf("%+v", got)
+	}
+	f.Surely = day(2)
+	if got := patientzero.Interval(f); !got.Latest.Equal(day(3)) {
+		t.Errorf("%+v", got)
 	}
 }
 
