@@ -129,6 +129,20 @@ func creeps(days, n int, every time.Duration) (out []seen) {
 	return out
 }
 
+// warned is a machine with a few alerts on so many days, and one of that name so
+// many times within seconds on the day after.
+func warned(days, n int, name string) (out []seen) {
+	for d := range days {
+		for i, m := range []string{"TLS invalid", "update of signatures"} {
+			out = append(out, seen{time.Duration(d)*aDay + time.Duration(i)*time.Minute, event.View{Action: event.Alert, Host: "web01", Message: m}})
+		}
+	}
+	for i := range n {
+		out = append(out, seen{time.Duration(days)*aDay + time.Duration(i)*50*time.Millisecond, event.View{Action: event.Alert, Host: "web01", Message: name}})
+	}
+	return out
+}
+
 func TestBaselines(t *testing.T) {
 	night := 4*aDay + toNight // Wednesday 02:00 in Taipei
 	for _, c := range []struct {
@@ -196,6 +210,25 @@ func TestBaselines(t *testing.T) {
 			}
 			return l
 		}()), nil},
+
+		{"an alert that was never there", warned(3, 1, "SCAN nmap"), []string{alertNewKind.Title}},
+		{"on the second day", warned(1, 1, "SCAN nmap"), nil},
+		{"an alert of every day", warned(3, 5, "TLS invalid"), nil},
+		{"an alert that all machines have", append(func() (l []seen) {
+			for i := range 8 {
+				l = append(l, seen{0, event.View{Action: event.Alert, Host: fmt.Sprint("pc", i), Message: "update"}})
+			}
+			return l
+		}(), warned(3, 1, "update")...), nil},
+		{"directories guessed", warned(3, 400, "TLS invalid"), []string{alertFloodKind.Title}},
+		{"a machine that is always loud", func() (l []seen) {
+			for m := range 60 {
+				for i := range 400 {
+					l = append(l, seen{time.Duration(m)*time.Minute + time.Duration(i)*100*time.Millisecond, event.View{Action: event.Alert, Host: "fw", Message: "denied"}})
+				}
+			}
+			return l
+		}(), []string{alertFloodKind.Title}}, /* when it is new */
 
 		{"one new machine an hour", creeps(3, 14, hour), []string{fanSlowKind.Title}},
 		{"two an hour", creeps(3, 9, 30*time.Minute), []string{fanSlowKind.Title}},

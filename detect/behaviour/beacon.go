@@ -29,7 +29,7 @@ const (
 )
 
 var beaconKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1601", Title: "A host calls an address outside by the clock", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1601", Detector: "beacon", Title: "A host calls an address outside by the clock", Level: detect.Low,
 	Formula: "The last 24 to 64 contacts to one address and port outside, over at least half an hour, whose intervals have a median of 20 seconds or more and a median absolute deviation of at most 0.15 of it; the address is one to which fewer than 6 sources turned",
 	Meaning: detect.Meaning{Step: detect.StepControl, Technique: "T1071", Techniques: []string{"T1071", "T1573"}, Subject: "src"},
 	Tags:    []string{"attack.command-and-control", "attack.t1071"},

@@ -159,12 +159,13 @@ func (s *Set) Restore(b []byte) error {
 // Kind is what one detector says, as a rule: it stands where a Sigma rule
 // stands in a finding.
 type Kind struct {
-	ID      string // UUID, never changed
-	Title   string
-	Level   detect.Level
-	Formula string // in words and symbols, with its source; part of the hash
-	Meaning detect.Meaning
-	Tags    []string // attack.t1046
+	ID       string // UUID, never changed
+	Detector string // who says it, as Stats counts
+	Title    string
+	Level    detect.Level
+	Formula  string // in words and symbols, with its source; part of the hash
+	Meaning  detect.Meaning
+	Tags     []string // attack.t1046
 }
 
 func (k *Kind) rule() detect.Rule {

@@ -507,9 +507,12 @@ func TestFloodFromOutside(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	ids := map[string]bool{}
+	ids, names := map[string]bool{}, map[string]bool{}
+	for _, d := range detectors(nil) {
+		names[d.name()] = true
+	}
 	for _, k := range Kinds() {
-		if ids[k.ID] || k.Title == "" || k.Formula == "" || k.Meaning.Step == "" || k.Meaning.Technique == "" || len(k.Tags) == 0 || k.Meaning.Compromise {
+		if ids[k.ID] || !names[k.Detector] || k.Title == "" || k.Formula == "" || k.Meaning.Step == "" || k.Meaning.Technique == "" || len(k.Tags) == 0 || k.Meaning.Compromise {
 			t.Errorf("%+v", k)
 		}
 		ids[k.ID] = true

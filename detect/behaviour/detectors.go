@@ -10,7 +10,7 @@ import "net/netip"
 func detectors(ours []netip.Prefix) []detector {
 	n, h := newNames(), newHouse(ours)
 	return []detector{
-		n, h, newScan(h), newFanout(h), newShares(n), newEdge(n), newHours(n), newSpray(n, h), newBeacon(h), newExfil(h), newTunnel(), newMassFile(n),
+		n, h, newScan(h), newFanout(h), newShares(n), newEdge(n), newHours(n), newSpray(n, h), newBeacon(h), newExfil(h), newTunnel(), newMassFile(n), newAlerts(h),
 	}
 }
 
@@ -19,5 +19,6 @@ func Kinds() []Kind {
 	return []Kind{
 		scanKind, scanSureKind, scanOutsideKind, fanKind, fanSlowKind, shareKind, edgeKind, hoursKind, sprayKind, bruteKind, sprayWonKind, beaconKind,
 		exfilKind, exfilSlowKind, tunnelKind, tunnelHashKind, massFileKind,
+		alertNewKind, alertFloodKind,
 	}
 }

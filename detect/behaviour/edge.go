@@ -26,7 +26,7 @@ const (
 )
 
 var edgeKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1701", Title: "A privileged account goes a way that it never went", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1701", Detector: "edge", Title: "A privileged account goes a way that it never went", Level: detect.Low,
 	Formula: "First network, remote desktop or ssh logon of (account, source, machine, service) in 30 days by root, a built-in administrator, or an account that has used privileges, active on at least 3 of the 63 days before, to a machine that fewer than 8 accounts use; not by one that had more than 1.5 new ways a day (exponentially weighted over its days but the first, λ=0.3), and one way once a day",
 	Meaning: detect.Meaning{Step: detect.StepLateral, Technique: "T1021", Techniques: []string{"T1021", "T1078"}, Subject: "dst"},
 	Tags:    []string{"attack.lateral-movement", "attack.t1021", "attack.t1078"},

@@ -32,14 +32,14 @@ const (
 )
 
 var exfilKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1901", Title: "A host sends out far more than it ever does", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1901", Detector: "exfil", Title: "A host sends out far more than it ever does", Level: detect.Medium,
 	Formula: "Bytes that a host sent to addresses outside in a sliding hour, y = log2(1 MiB + bytes), against the highest such hour of each of its earlier days (at most 28): z = (y − median) / max(0.5, 1.4826·MAD) ≥ 6, and at least 100 MiB. Of several sensors the one that saw most counts; sampled flows are multiplied by their rate",
 	Meaning: detect.Meaning{Step: detect.StepExfil, Technique: "T1048", Techniques: []string{"T1048", "T1567", "T1041"}, Subject: "src"},
 	Tags:    []string{"attack.exfiltration", "attack.t1048", "attack.t1567", "attack.t1041"},
 }
 
 var exfilSlowKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1902", Title: "A host sends out more than usual, day after day", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1902", Detector: "exfil", Title: "A host sends out more than usual, day after day", Level: detect.Low,
 	Formula: "Cumulative sum over days: S ← max(0, S + min(z, 4) − 0.5) ≥ 6, where z = (y − median) / max(0.5, 1.4826·MAD), y = log2(1 MiB + bytes of the day to addresses outside), over at most 28 days before S left 0; at least 100 MiB that day",
 	Meaning: exfilKind.Meaning, Tags: exfilKind.Tags,
 }

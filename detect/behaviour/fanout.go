@@ -36,14 +36,14 @@ const (
 )
 
 var fanKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1501", Title: "A host turns to many others over administration ports at once", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1501", Detector: "fan-out", Title: "A host turns to many others over administration ports at once", Level: detect.Medium,
 	Formula: "Different destinations of one source and service (SMB, RDP, WinRM, SSH) in a minute: x ≥ 8 and z = (x−μ)/σ ≥ 6, where μ and σ are exponentially weighted over its own minutes with λ=0.05 (σ at least 1); a minute that alarms is learned as no more than μ+6σ",
 	Meaning: detect.Meaning{Step: detect.StepLateral, Technique: "T1021", Techniques: []string{"T1021"}, Subject: "src"},
 	Tags:    []string{"attack.lateral-movement", "attack.t1021"},
 }
 
 var fanSlowKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1502", Title: "A host turns to one new machine after another over administration ports", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1502", Detector: "fan-out", Title: "A host turns to one new machine after another over administration ports", Level: detect.Low,
 	Formula: "Cumulative sum over hours of the machines that a source turns to for the first time in 30 days over one service (SMB, RDP, WinRM, SSH): S ← max(0, S + min(x, 2) − μ − 0.5) ≥ 6, where x are those of the hour and μ is their mean, exponentially weighted over all hours since its first contact with λ=0.05 and not learned while S > 0; from the third day of the source on",
 	Meaning: fanKind.Meaning, Tags: fanKind.Tags,
 }

@@ -25,7 +25,7 @@ const (
 var taipei = time.FixedZone("Asia/Taipei", 8*60*60)
 
 var hoursKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1801", Title: "Administration at an hour at which it is never done", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1801", Detector: "hours", Title: "Administration at an hour at which it is never done", Level: detect.Low,
 	Formula: "A privileged logon or use of privileges at an hour h (Asia/Taipei) for which d(h)/n ≤ 0.1: n ≥ 3 earlier days with administration by the account, d(h) of them with any within an hour of h; or on a weekend, after at least 4 days of weekends without any. An account with fewer days is judged by the machine's days",
 	Meaning: detect.Meaning{Step: detect.StepLateral, Technique: "T1078", Techniques: []string{"T1078"}, Subject: "user"},
 	Tags:    []string{"attack.defense-evasion", "attack.persistence", "attack.privilege-escalation", "attack.initial-access", "attack.t1078"},

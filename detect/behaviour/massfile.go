@@ -22,7 +22,7 @@ const (
 )
 
 var massFileKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1401", Title: "Many files get one and the same new ending", Level: detect.High,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1401", Detector: "mass-file", Title: "Many files get one and the same new ending", Level: detect.High,
 	Formula: "Within a minute one program of a host (or one account over the network) writes at least 40 files in at least 3 folders that end in two endings of which the last is always the same (report.docx.xyz), and these are at least half of all that it writes",
 	Meaning: detect.Meaning{Step: detect.StepEncrypt, Technique: "T1486", Techniques: []string{"T1486"}, Subject: "host"},
 	Tags:    []string{"attack.impact", "attack.t1486"},

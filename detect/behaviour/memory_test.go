@@ -63,6 +63,9 @@ var floods = map[string]struct {
 	"exfil": {50000, 60, func(i, k int) event.View {
 		return event.View{Action: event.Flow, Src: host4(10, i), Dst: host4(198, k), DstPort: 443, BytesOut: 3 * mb, Observer: fmt.Sprint("fw", k%3)}
 	}, 12 * time.Hour},
+	"alerts": {50000, 30, func(i, k int) event.View {
+		return event.View{Action: event.Alert, Host: fmt.Sprint("machine-", i), Message: fmt.Sprint("alert ", (i*30+k)%80_000)}
+	}, time.Second},
 	"tunnel": {25000, 60, func(i, k int) event.View {
 		return event.View{Action: event.DNS, Src: host4(10, i), Message: code(i*100+k, 30) + ".example.com"}
 	}, time.Second},

@@ -34,7 +34,7 @@ const (
 )
 
 var scanKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1101", Title: "A host tries many others, most of which do not answer", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1101", Detector: "scan", Title: "A host tries many others, most of which do not answer", Level: detect.Low,
 	Formula: "Threshold random walk: each first contact multiplies Λ by 4 when it fails and by ¼ when it succeeds (θ0=0.8, θ1=0.2); alarm at Λ ≥ β/α with β=0.99, α=0.01, cleared at Λ ≤ (1−β)/(1−α) (Jung et al., IEEE S&P 2004)",
 	Meaning: detect.Meaning{Step: detect.StepDiscovery, Technique: "T1046", Techniques: []string{"T1046"}, Subject: "src"},
 	Tags:    []string{"attack.discovery", "attack.t1046"},
@@ -43,13 +43,13 @@ var scanKind = Kind{
 // scanSureKind is no higher than medium: what looks for weaknesses on the city's
 // behalf scans too, and nothing in its records tells it apart.
 var scanSureKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1102", Title: "A host scans", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1102", Detector: "scan", Title: "A host scans", Level: detect.Medium,
 	Formula: "Threshold random walk over first contacts (θ0=0.8, θ1=0.2, β=0.99) with α=0.00001 (Jung et al., IEEE S&P 2004)",
 	Meaning: scanKind.Meaning, Tags: scanKind.Tags,
 }
 
 var scanOutsideKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1103", Title: "Somebody outside scans", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1103", Detector: "scan", Title: "Somebody outside scans", Level: detect.Low,
 	Formula: "Threshold random walk over first contacts (θ0=0.8, θ1=0.2, β=0.99) with α=0.00001, of an address outside (Jung et al., IEEE S&P 2004)",
 	Meaning: detect.Meaning{Step: detect.StepRecon, Technique: "T1595.001", Techniques: []string{"T1595.001"}, Subject: "src"},
 	Tags:    []string{"attack.reconnaissance", "attack.t1595.001"},

@@ -27,7 +27,7 @@ const (
 )
 
 var shareKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1503", Title: "A host opens administration shares of machines on which it never did", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1503", Detector: "admin-shares", Title: "A host opens administration shares of machines on which it never did", Level: detect.Medium,
 	Formula: "Within 10 minutes one source opens ADMIN$, the share of a drive (C$), or by IPC$ the pipes of the service or task manager (svcctl, atsvc, winreg) on n ≥ 3 machines on none of which it did in the 30 days before, and n > 2μ, where μ is how many such machines its earlier days had, exponentially weighted with λ=0.3",
 	Meaning: detect.Meaning{Step: detect.StepLateral, Technique: "T1021.002", Techniques: []string{"T1021.002", "T1569.002"}, Subject: "src"},
 	Tags:    []string{"attack.lateral-movement", "attack.t1021.002", "attack.execution", "attack.t1569.002"},

@@ -25,20 +25,20 @@ const (
 var sprayMeaning = detect.Meaning{Step: detect.StepCredential, Technique: "T1110.003", Techniques: []string{"T1110.003"}, Subject: "src"}
 
 var sprayKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1201", Title: "One source tries many accounts", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1201", Detector: "spray", Title: "One source tries many accounts", Level: detect.Medium,
 	Formula: "At least 8 accounts fail to log on from one source within 10 minutes",
 	Meaning: sprayMeaning, Tags: []string{"attack.credential-access", "attack.t1110.003"},
 }
 
 var bruteKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1202", Title: "One source tries one account again and again", Level: detect.Medium,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1202", Detector: "spray", Title: "One source tries one account again and again", Level: detect.Medium,
 	Formula: "One account fails to log on at least 20 times from one source within 10 minutes",
 	Meaning: detect.Meaning{Step: detect.StepCredential, Technique: "T1110.001", Techniques: []string{"T1110.001"}, Subject: "src"},
 	Tags:    []string{"attack.credential-access", "attack.t1110.001"},
 }
 
 var sprayWonKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1203", Title: "An account logs on from a source that guessed passwords", Level: detect.High,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1203", Detector: "spray", Title: "An account logs on from a source that guessed passwords", Level: detect.High,
 	Formula: "A logon succeeds, of an account that it tried, from a source within 10 minutes of its spray, or of a brute force of at least 60 failures (a saved old password makes fewer)",
 	Meaning: detect.Meaning{Step: detect.StepCredential, Technique: "T1110", Techniques: []string{"T1110", "T1078"}, Subject: "user"},
 	Tags:    []string{"attack.credential-access", "attack.t1110", "attack.initial-access", "attack.t1078"},

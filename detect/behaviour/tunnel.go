@@ -27,7 +27,7 @@ const (
 )
 
 var tunnelKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1301", Title: "Names carry data out through DNS", Level: detect.High,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1301", Detector: "tunnel", Title: "Names carry data out through DNS", Level: detect.High,
 	Formula: "Within 10 minutes a host asks for at least 40 different names below one domain, 24 characters long in the mean, whose characters have at least 3.2 bits",
 	Meaning: detect.Meaning{Step: detect.StepExfil, Technique: "T1048.003", Techniques: []string{"T1048.003", "T1071.004"}, Subject: "src"},
 	Tags:    []string{"attack.exfiltration", "attack.t1048.003", "attack.command-and-control", "attack.t1071.004"},
@@ -36,7 +36,7 @@ var tunnelKind = Kind{
 // tunnelHashKind is what antivirus programs do that ask for a file's reputation
 // by its fingerprint. Who hides data in names of that form is told so, no louder.
 var tunnelHashKind = Kind{
-	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1302", Title: "Fingerprints are asked for through DNS", Level: detect.Low,
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1302", Detector: "tunnel", Title: "Fingerprints are asked for through DNS", Level: detect.Low,
 	Formula: "As with data in names (within 10 minutes 40 different names below one domain, 24 characters in the mean, 3.2 bits each), where at least nine of ten have a label of 32, 40 or 64 hexadecimal digits, as look-ups of files by antivirus programs have",
 	Meaning: tunnelKind.Meaning, Tags: tunnelKind.Tags,
 }
