@@ -69,7 +69,7 @@ func table(t testing.TB, rel string) []map[string]string {
 // decodeAll decodes a log in memory, both ways, and holds them to be the same.
 func decodeAll(t testing.TB, data []byte, src format.Source) ([]*event.Event, format.Stats) {
 	t.Helper()
-	out, st, _ := bothWays(t, data, src, new(kit))
+	out, st, _ := bothWays(t, data, src, new(shop))
 	return out, st
 }
 

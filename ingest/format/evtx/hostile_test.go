@@ -22,7 +22,7 @@ import (
 func TestTruncation(t *testing.T) {
 	check := func(t *testing.T, data []byte) {
 		all, _ := decodeAll(t, data, format.Source{SHA256: "x"})
-		k := new(kit)
+		k := new(shop)
 		for cut := 0; cut <= len(data); cut += 4096 {
 			events, st, _ := decodeBy(t, data[:cut], format.Source{SHA256: "x"}, k)
 			n := 0
@@ -67,7 +67,7 @@ func TestTruncation(t *testing.T) {
 func tolerant(t testing.TB, data []byte) {
 	t.Helper()
 	var n, carved int64
-	st, err := decode(context.Background(), bytes.NewReader(data), format.Source{Carve: true, SHA256: "x"}, func(e *event.Event) error {
+	st, err := new(shop).decode(context.Background(), bytes.NewReader(data), format.Source{Carve: true, SHA256: "x"}, func(e *event.Event) error {
 		n++
 		if e.Origin.Carved {
 			carved++
@@ -79,7 +79,7 @@ func tolerant(t testing.TB, data []byte) {
 			t.Errorf("event of %d fields and %d bytes", len(e.Fields), len(e.Raw))
 		}
 		return nil
-	}, new(kit))
+	})
 	if err != nil || st.Decoded != n || st.Carved != carved || len(st.Notes) > format.MaxNotes {
 		t.Errorf("%d events, %d carved, stats %+v, error %v", n, carved, st, err)
 	}
@@ -300,13 +300,13 @@ func TestStops(t *testing.T) {
 	data := written(t, sample(), sample(), sample())
 	full := errors.New("full")
 	n := 0
-	st, err := decode(context.Background(), bytes.NewReader(data), format.Source{}, func(*event.Event) error { n++; return full }, new(kit))
+	st, err := new(shop).decode(context.Background(), bytes.NewReader(data), format.Source{}, func(*event.Event) error { n++; return full })
 	if !errors.Is(err, full) || n != 1 || st.Decoded != 1 {
 		t.Errorf("error %v after %d events, stats %+v", err, n, st)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := decode(ctx, bytes.NewReader(data), format.Source{}, func(*event.Event) error { return nil }, new(kit)); !errors.Is(err, context.Canceled) {
+	if _, err := new(shop).decode(ctx, bytes.NewReader(data), format.Source{}, func(*event.Event) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want canceled", err)
 	}
 }

@@ -18,25 +18,25 @@ import (
 
 // decodeBy decodes a log in memory. ran is the number of records that ran as
 // programs.
-func decodeBy(t testing.TB, data []byte, src format.Source, k *kit) (out []*event.Event, st format.Stats, ran int64) {
+func decodeBy(t testing.TB, data []byte, src format.Source, k *shop) (out []*event.Event, st format.Stats, ran int64) {
 	t.Helper()
-	before := k.ran
-	st, err := decode(context.Background(), bytes.NewReader(data), src, func(e *event.Event) error {
+	before := k.ran.Load()
+	st, err := k.decode(context.Background(), bytes.NewReader(data), src, func(e *event.Event) error {
 		out = append(out, e)
 		return nil
-	}, k)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out, st, k.ran - before
+	return out, st, k.ran.Load() - before
 }
 
 // bothWays decodes a log as k decodes it, and every record by the slow way, and
 // holds the two to be the same: events in their order with all they have,
 // counts, notes and gaps.
-func bothWays(t testing.TB, data []byte, src format.Source, k *kit) (events []*event.Event, st format.Stats, ran int64) {
+func bothWays(t testing.TB, data []byte, src format.Source, k *shop) (events []*event.Event, st format.Stats, ran int64) {
 	t.Helper()
-	slow, slowSt, n := decodeBy(t, data, src, &kit{slow: true})
+	slow, slowSt, n := decodeBy(t, data, src, &shop{slow: true, workers: 1})
 	if n != 0 {
 		t.Fatalf("%d records ran as programs though all were to go the slow way", n)
 	}
@@ -59,7 +59,7 @@ func bothWays(t testing.TB, data []byte, src format.Source, k *kit) (events []*e
 // knows of one log must not colour the next. Nearly all records must run as
 // programs, or they are slow and nobody is told.
 func TestBothWays(t *testing.T) {
-	k := &kit{}
+	k := &shop{}
 	for _, c := range []struct {
 		archive      string
 		records, ran int64
@@ -86,7 +86,7 @@ func TestBothWays(t *testing.T) {
 // program must not come out otherwise than the slow way has it.
 func TestBothWaysDamaged(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
-	k := &kit{}
+	k := &shop{}
 	var records, ran int64
 	mutate := func(chunk []byte, rounds int) {
 		log := append(logHeader(1), chunk...)
@@ -140,7 +140,7 @@ func TestBothWaysBeyondBudgets(t *testing.T) {
 			a.values(values)
 		})
 	}
-	_, st, ran := bothWays(t, a.file(), format.Source{}, new(kit))
+	_, st, ran := bothWays(t, a.file(), format.Source{}, new(shop))
 	if ran == 0 || st.Decoded <= ran || st.Damaged == 0 || st.Decoded+st.Damaged != n {
 		t.Errorf("%d records: %d decoded, %d of them as programs, %d damaged", n, st.Decoded, ran, st.Damaged)
 	}
@@ -169,7 +169,7 @@ func FuzzBothWays(f *testing.F) {
 		copy(c, chunkMagic)
 		le.PutUint32(c[48:], uint32(chunkHeader+len(data)))
 		log := append(logHeader(1), append(c, data...)...)
-		k := new(kit)
+		k := new(shop)
 		bothWays(t, log, format.Source{}, k)
 		bothWays(t, log, format.Source{}, k)
 	})

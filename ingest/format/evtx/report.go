@@ -88,22 +88,10 @@ func (c *carveCount) count(root *Element, x *builder, err error) bool {
 	return false
 }
 
-// carveChunk looks for deleted records between the end of live data and the
-// end of the chunk.
-func (d *decoder) carveChunk(end int) error {
-	d.spans = d.c.slack(end, d.spans[:0])
-	return d.carveSpans(d.spans)
-}
-
-// carveSpans decodes records that nothing vouches for: what they refer to must
-// prove itself by template id and name hash.
-func (d *decoder) carveSpans(spans []span) error {
-	d.c.strict = true
-	for _, s := range spans {
-		root, err := d.tree.record(&d.c, s)
-		if err := d.record(s, root, err, true); err != nil {
-			return err
-		}
-	}
-	return nil
+func (c *carveCount) add(o carveCount) {
+	c.found += o.found
+	c.decoded += o.decoded
+	c.borrowed += o.borrowed
+	c.lost += o.lost
+	c.unreadable += o.unreadable
 }
