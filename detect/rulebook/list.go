@@ -139,7 +139,7 @@ func (l List) Coverage() coverage.Coverage {
 
 // Orders of a list of rules; "" is what fired most first.
 const (
-	ByNoise   = "noise" // matches of 10,000 events, most first
+	ByNoise   = "noise" // matches of 10,000 events, most first; rules that only feed others last
 	ByLevel   = "level" // severest first
 	ByTitle   = "title"
 	ByLastHit = "last" // newest first
@@ -317,6 +317,13 @@ func (q Query) apply(l *List) {
 		first := 0
 		switch q.Sort {
 		case ByNoise:
+			if a.Link != b.Link {
+				first = 1
+				if b.Link {
+					first = -1
+				}
+				break
+			}
 			first = cmp.Compare(b.Per10k, a.Per10k)
 		case ByLastHit:
 			first = b.LastHit.Compare(a.LastHit)

@@ -236,6 +236,9 @@ func TestQuery(t *testing.T) {
 		m.Match(windows("EventID", "4688", "CommandLine", "x -enc y"))
 	}
 	m.Match(windows("EventID", "1"))
+	for range 5 { // only feeds the rule that counts
+		m.Match(windows("EventID", "4625"))
+	}
 	f := detect.Finding{ID: "f1", Realm: asset.City, Rule: b.Engine().Rule(manyID).Rule, Time: now.Add(-time.Hour), Events: []event.ID{{1}}}
 	if _, err := s.store.Save(t.Context(), []detect.Finding{f}); err != nil {
 		t.Fatal(err)
@@ -279,8 +282,8 @@ func TestQuery(t *testing.T) {
 		t.Errorf("pages: %s, want %s", got, want)
 	}
 	r := list(t, b, Query{Text: "Shell"}).Rules[0]
-	if r.Matches != 3 || r.Per10k != 7500 {
-		t.Errorf("%d of 4 events matched, %v of 10,000", r.Matches, r.Per10k)
+	if r.Matches != 3 || r.Per10k < 3333 || r.Per10k > 3334 {
+		t.Errorf("%d of 9 events matched, %v of 10,000", r.Matches, r.Per10k)
 	}
 	for _, q := range []Query{{Sort: "x"}, {States: []State{"x"}}, {Limit: -1}} {
 		if _, err := b.List(t.Context(), q); !fault.Is(err, fault.Invalid) {

@@ -172,6 +172,11 @@ var pages = []struct {
 	{"/storage", []string{"soc_lead", "city/system_admin"}},
 	{"/storage?state=sealed&text=2026&sort=bytes", []string{"soc_lead", "city/system_admin"}},
 	{"/rules", []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
+	{"/rules?state=off&state=refused&level=high&set=citywall&text=x&sort=noise", []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
+	{"/rules/" + webtest.RuleCounting, []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
+	{"/rules/" + webtest.RuleOff, []string{"soc_lead", "soc_analyst", "agency_admin", "city/auditor", "city/system_admin"}},
+	{"/rules/try?id=" + webtest.RuleOff, []string{"soc_lead", "soc_analyst", "city/system_admin"}},
+	{"/findings/{counted}", []string{"soc_lead", "soc_analyst", "agency_admin"}},
 	{"/users", []string{"soc_lead", "city/auditor", "city/system_admin", "police_supervisor", "police/auditor", "police/system_admin"}},
 	{"/audit", []string{"city/auditor", "police/auditor"}},
 	{"/cases", []string{"investigator", "police_supervisor"}},
@@ -181,7 +186,7 @@ var pages = []struct {
 
 func TestRolesAndPages(t *testing.T) {
 	s := webtest.New(t)
-	fill := strings.NewReplacer("{device}", s.Device, "{drawing}", s.Drawing, "{incident}", s.Incident, "{finding}", incidenttest.Findings()[0].ID, "{event}", incidenttest.Hospital().Hops[0].Evidence[0].Event.String())
+	fill := strings.NewReplacer("{counted}", s.Counted, "{device}", s.Device, "{drawing}", s.Drawing, "{incident}", s.Incident, "{finding}", incidenttest.Findings()[0].ID, "{event}", incidenttest.Hospital().Hops[0].Evidence[0].Event.String())
 	for _, p := range webtest.People {
 		c := s.As(t, p.Name)
 		for _, l := range []text.Lang{text.ZhTW, text.En} {
