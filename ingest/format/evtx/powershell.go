@@ -48,20 +48,19 @@ func (x *flattener) powerShell() {
 		items = []string{data.Text}
 	}
 	for _, s := range items {
-		key, value := "", ""
+		key, from, at := "", 0, 0 // the value of key begins at from, the line at at
 		flush := func() {
 			if key != "" {
-				x.payloadPut(secEventData, key, Value{Type: String, Text: strings.TrimRight(value, " \t\r\n")})
+				x.payloadPut(secEventData, key, Value{Type: String, Text: strings.TrimRight(s[from:at], " \t\r\n")})
 			}
 		}
 		for line := range strings.Lines(s) {
 			k, v, ok := strings.Cut(strings.TrimLeft(line, " \t"), "=")
 			if ok && psKeys[k] {
 				flush()
-				key, value = k, v
-			} else {
-				value += line
+				key, from = k, at+len(line)-len(v)
 			}
+			at += len(line)
 		}
 		flush()
 	}

@@ -302,7 +302,7 @@ func (r *runner) list(m *member, slots []slot, names []string) bool {
 					raw = raw[min(len(x)+2, len(raw)):]
 					next()
 					off := len(r.text)
-					if !r.string(x) {
+					if !r.string(x, false) {
 						return false
 					}
 					r.items = append(r.items, ref{0, off, len(r.text)})
@@ -362,11 +362,11 @@ func (r *runner) value(slots []slot, i, field int) bool {
 	off := len(r.text)
 	switch {
 	case s.typ == String:
-		if !r.string(cutUTF16(raw)) {
+		if !r.string(raw, true) {
 			return false
 		}
 	case s.typ == textOfStream:
-		if !r.string(raw) {
+		if !r.string(raw, false) {
 			return false
 		}
 	case s.typ >= array || s.typ == BinXML:
@@ -404,11 +404,11 @@ func isNumber(t Type, text []byte) bool {
 	return err == nil && !math.IsInf(x, 0) && !math.IsNaN(x)
 }
 
-// string writes a text.
-func (r *runner) string(raw []byte) bool {
+// string writes a text, up to its first NUL when cut is true.
+func (r *runner) string(raw []byte, cut bool) bool {
 	off := len(r.text)
 	var odd bool
-	if r.text, odd = appendUTF16(r.text, raw); odd || len(r.text) > maxRecordText/2 {
+	if r.text, odd = appendUnits(r.text, raw, cut); odd || len(r.text) > maxRecordText/2 {
 		return false
 	}
 	r.json = append(appendEscapedText(append(r.json, '"'), r.text[off:]), '"')

@@ -20,7 +20,7 @@ func appendValue(dst []byte, t Type, raw []byte) (out []byte, odd bool) {
 	case Null:
 		return dst, false
 	case String:
-		return appendUTF16(dst, cutUTF16(raw))
+		return appendUnits(dst, raw, true)
 	case ANSI:
 		if i := bytes.IndexByte(raw, 0); i >= 0 {
 			raw = raw[:i]
@@ -121,12 +121,15 @@ func cutUTF16(raw []byte) []byte {
 
 // appendUTF16 appends little-endian UTF-16 as UTF-8. A surrogate without its
 // other half, and an odd byte at the end, become U+FFFD and are reported.
-func appendUTF16(dst, raw []byte) (out []byte, odd bool) {
+func appendUTF16(dst, raw []byte) (out []byte, odd bool) { return appendUnits(dst, raw, false) }
+
+// appendUnits is appendUTF16, and of what cutUTF16 leaves when cut is true.
+func appendUnits(dst, raw []byte, cut bool) (out []byte, odd bool) {
 	dst = slices.Grow(dst, len(raw)/2)
 	i := 0
 	for i+1 < len(raw) {
 		if i+8 <= len(raw) {
-			if x := le.Uint64(raw[i:]); x&notASCII == 0 {
+			if x := le.Uint64(raw[i:]); x&notASCII == 0 && (!cut || (x-unitOnes)&unitTops == 0) {
 				x = (x | x>>8) & 0x0000ffff0000ffff
 				dst = le.AppendUint32(dst, uint32(x|x>>16))
 				i += 8
@@ -136,6 +139,9 @@ func appendUTF16(dst, raw []byte) (out []byte, odd bool) {
 		u := rune(raw[i]) | rune(raw[i+1])<<8
 		i += 2
 		if u < utf8.RuneSelf {
+			if u == 0 && cut {
+				return dst, odd
+			}
 			dst = append(dst, byte(u))
 			continue
 		}

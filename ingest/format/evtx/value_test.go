@@ -165,6 +165,10 @@ func TestTextInFours(t *testing.T) {
 		if got := cutUTF16(raw); len(got) != 2*cut {
 			t.Fatalf("%x is cut after %d units, want %d", u, len(got)/2, cut)
 		}
+		whole, odd1 := appendUnits([]byte("x"), raw, true)
+		if two, odd2 := appendUTF16([]byte("x"), cutUTF16(raw)); string(whole) != string(two) || odd1 != odd2 {
+			t.Fatalf("%x reads %q in one go and %q in two", u, whole, two)
+		}
 		got, odd := appendUTF16([]byte("x"), raw)
 		want := "x" + string(utf16.Decode(u))
 		lone := 0
