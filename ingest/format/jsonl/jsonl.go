@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package jsonl decodes JSON lines: Windows events in the shapes of evtx_dump,
-// Winlogbeat (ECS) and NXLog, ECS records of other products, and generic
-// objects.
+// Winlogbeat (ECS) and NXLog, ECS records of other products, audit records of
+// cloud services (also the files in which AWS and Azure put many into one
+// object), and generic objects.
 //
 // The three Windows shapes get the native field names that the EVTX decoder
 // gives (EventID, Channel, Provider_Name, TargetUserName, ...), so that one rule
@@ -27,10 +28,13 @@ const name = "jsonl"
 
 // Format returns the decoder.
 func Format() format.Format {
-	return format.Format{Name: name, Sniff: sniff, Decode: format.Lines(record), Record: record}
+	return format.Format{Name: name, Sniff: sniff, Decode: decode, Record: record}
 }
 
 func sniff(head []byte) int {
+	if envelope(head) != "" {
+		return 60
+	}
 	line, _, _ := bytes.Cut(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))), []byte("\n"))
 	switch {
 	case len(line) < 2 || line[0] != '{':
@@ -81,6 +85,12 @@ func record(rec []byte, p format.Pos, src format.Source) (*event.Event, error) {
 	case nxlog:
 		err = fromNXLog(e, f, src)
 	default:
+		if class&isAudit != 0 {
+			if a := auditOf(f); a != nil {
+				fromAudit(e, f, a)
+				return e, nil
+			}
+		}
 		err = generic(e, f, src)
 	}
 	return e, err
@@ -105,6 +115,7 @@ const (
 	isSourceName
 	isChannel
 	isEventID
+	isAudit
 	isNXLog = isEventTime | isSourceName | isChannel | isEventID
 )
 
@@ -122,6 +133,8 @@ func classOf(n string) uint8 {
 		return isChannel
 	case n == "EventID":
 		return isEventID
+	case isAuditName(n):
+		return isAudit
 	}
 	return 0
 }
