@@ -33,6 +33,7 @@ type huntOptions struct {
 	out       string
 	carve     bool
 	noSummary bool
+	behaviour bool
 
 	lang, zone, from, to, last, min string
 	levels                          []string
@@ -51,6 +52,12 @@ goes to standard error.
 Without --rules Citywall's own pack is held against them; with --rules only those,
 unless --own-rules asks for both. Rules that count (Sigma correlations) are
 decided over all files together; their line stands at the last record.
+
+With --behaviour detectors that look at many records are shown all of them in the
+order of time (scans, spread, guessed passwords, calls by the clock, volumes out,
+unusual hours and ways, mass encryption). What they say are lines of their own:
+"behaviour":true in JSON, "Behaviour: …" in CSV. Without it there are only lines
+of rules.
 
 Profiles of CSV, as users of such tools know them: minimal, standard, verbose,
 all-field-info, timesketch. Each names the rule's author, as the Detection Rule
@@ -85,6 +92,7 @@ Exit codes: 0 read wholly, 1 failed, 2 wrong usage, 3 some input could not be re
 	f.StringVar(&o.to, "to", "", "before this time")
 	f.StringVar(&o.last, "last", "", "the last 30d, 12h ... before the newest time given by --to, or now")
 	f.BoolVar(&o.carve, "include-carved", false, "also records recovered from slack; they are marked, and count in no correlation")
+	f.BoolVar(&o.behaviour, "behaviour", false, "also what detectors of behaviour say, as marked lines; sorts the records they ask for on disk")
 	f.StringVar(&o.zone, "zone", "Asia/Taipei", "of times in CSV and HTML, and of times that are written without one")
 	f.BoolVar(&o.form.Full, "full-names", false, "levels and channels in CSV by their full names")
 	f.BoolVar(&o.form.BOM, "bom", false, "begin CSV with a byte order mark, for spreadsheets that want it")
@@ -215,7 +223,7 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 	opt := file.Options{Realm: asset.Police, Carve: o.carve, Stdin: st.in, Zone: o.form.Zone, Progress: bar.at}
 	var stats []file.Stat
 	res, err := hunt.Hunt(ctx, hunt.Options{
-		Engine: engine, Filter: o.filter, All: o.form.Profile == "all-field-info",
+		Engine: engine, Filter: o.filter, All: o.form.Profile == "all-field-info", Behaviour: o.behaviour,
 		Read: func(ctx context.Context, emit format.Emit) (_ []incident.SourceStat, err error) {
 			stats, err = file.Read(ctx, paths, opt, emit)
 			return sourceStats(stats), err

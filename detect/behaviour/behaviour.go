@@ -88,6 +88,26 @@ func (s *Set) Observe(e *event.Event) []detect.Finding {
 	return s.see(e, &v)
 }
 
+// ObserveView is Observe for one whose view is known; of the event it reads time,
+// id, origin, realm, agency, product and category only.
+func (s *Set) ObserveView(e *event.Event, v *event.View) []detect.Finding {
+	s.st.Events++
+	if e.Time.IsZero() {
+		s.st.NoTime++
+		return nil
+	}
+	return s.see(e, v)
+}
+
+// Asks reports whether any detector looks at records of an action.
+func Asks(a event.Action) bool {
+	switch a {
+	case event.Logon, event.LogonFailed, event.Privilege, event.Service, event.Task, event.Share, event.RPC, event.Flow, event.FlowRefused, event.DNS, event.File, event.Alert:
+		return true
+	}
+	return false
+}
+
 func (s *Set) see(e *event.Event, v *event.View) []detect.Finding {
 	s.r = report{e: e, v: v}
 	for _, d := range s.ds {

@@ -5,7 +5,8 @@
 // line: what analysts use a Sigma scanner for.
 //
 // It promises one line for every rule and record, nothing suppressed and nothing
-// put together, in an order of its own (time, place, rule), with the same bytes
+// put together (what detectors of many records say is added only on demand, and
+// marked), in an order of its own (time, place, rule), with the same bytes
 // on every run whatever the number of workers. Rows beyond what fits in memory
 // are sorted on disk, so that memory does not grow with the evidence. A line
 // leads back to bytes and names the rule's author.
@@ -17,6 +18,7 @@ package hunt
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +107,9 @@ type Options struct {
 	Filter  Filter
 	All     bool // details are all fields
 	Memory  int  // bytes of rows kept in memory; 0: 64 MiB
+
+	Behaviour bool           // add what detectors of many records say, marked as such
+	Ours      []netip.Prefix // public networks of the house, for these
 }
 
 // Result is what was found. Close it.
@@ -137,14 +142,27 @@ func Hunt(ctx context.Context, o Options) (*Result, error) {
 		}
 		return n, nil
 	}
+	var looked *extsort.Sorter[watched]
+	if o.Behaviour {
+		looked = newWatched(o.Memory)
+	}
 	var err error
 	res.Sources, err = batch.Detect(ctx, o.Read, o.Engine, o.Workers, func(e *event.Event, fs []detect.Finding) error {
 		n, err := add(e, fs)
 		if e != nil {
 			res.Summary.event(e, n > 0)
 		}
+		if err == nil && looked != nil && e != nil {
+			err = watch(looked, e)
+		}
 		return err
 	})
+	if looked != nil {
+		if err == nil {
+			err = res.behave(&o, looked)
+		}
+		err = errors.Join(err, looked.Close())
+	}
 	if err != nil {
 		return nil, errors.Join(err, res.Close())
 	}

@@ -120,6 +120,7 @@ type Row struct {
 	Carved     bool         `json:"carved"`
 	Matched    Pairs        `json:"matched"`
 	Details    Pairs        `json:"details"`
+	Behaviour  bool         `json:"behaviour,omitempty"` // no rule and record, but what a detector says of many records
 
 	more more
 }

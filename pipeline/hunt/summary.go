@@ -54,6 +54,7 @@ type Summary struct {
 	Events      int64 // read
 	Hits        int64 // events with a row
 	Rows        int64
+	Behaviour   int64     // rows of detectors of many records, among them
 	First, Last time.Time // of the events
 	Levels      levels    // rows
 	Rules       levels    // rules with rows
@@ -190,6 +191,9 @@ func (s *Summary) Text(w io.Writer, l text.Lang, zone *time.Location) error {
 		line("%s", t("span", "first", stamp(s.First, zone), "last", stamp(s.Last, zone)))
 	}
 	line("%s", t("rows", "n", n(s.Rows), "rules", n(s.Rules.total())))
+	if s.Behaviour > 0 {
+		line("%s", t("behaviour", "n", n(s.Behaviour)))
+	}
 	for _, lv := range descending {
 		line("  %s", t("level", "level", t("level."+lv.String()), "total", n(s.Levels[lv]), "share", share(s.Levels[lv], s.Rows), "rules", n(s.Rules[lv])))
 	}

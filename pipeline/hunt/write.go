@@ -74,7 +74,7 @@ type column struct {
 
 var (
 	cTime     = column{"Timestamp", func(r *Row, f Form) string { return stamp(r.Time, f.Zone) }}
-	cTitle    = column{"RuleTitle", func(r *Row, _ Form) string { return r.RuleTitle }}
+	cTitle    = column{"RuleTitle", func(r *Row, _ Form) string { return r.title() }}
 	cLevel    = column{"Level", levelCell}
 	cComputer = column{"Computer", func(r *Row, _ Form) string { return r.Computer }}
 	cChannel  = column{"Channel", channelCell}
@@ -98,7 +98,7 @@ var (
 	// Timesketch begins with these three.
 	cDatetime = column{"datetime", func(r *Row, _ Form) string { return r.Time.Format("2006-01-02T15:04:05.000000+00:00") }}
 	cDesc     = column{"timestamp_desc", func(*Row, Form) string { return "citywall" }}
-	cMessage  = column{"message", func(r *Row, _ Form) string { return r.RuleTitle }}
+	cMessage  = column{"message", func(r *Row, _ Form) string { return r.title() }}
 )
 
 // columns are the profiles. Every one ends with the rule's author, which DRL 1.1
@@ -109,6 +109,14 @@ var columns = map[string][]column{
 	"verbose":        {cTime, cTitle, cLevel, cComputer, cChannel, cEventID, cTactics, cTags, cOther, cRecord, cDetails, cExtra, cProvider, cStatus, cRuleID, cRuleFile, cEvtxFile, cOffset, cCarved, cAuthor},
 	"all-field-info": {cTime, cTitle, cLevel, cComputer, cChannel, cEventID, cRecord, cAll, cRuleID, cRuleFile, cEvtxFile, cCarved, cAuthor},
 	"timesketch":     {cDatetime, cDesc, cMessage, cLevel, cComputer, cChannel, cEventID, cTactics, cTags, cOther, cRecord, cDetails, cExtra, cRuleID, cRuleFile, cEvtxFile, cCarved, cAuthor},
+}
+
+// title says which rows are no rule's.
+func (r *Row) title() string {
+	if r.Behaviour {
+		return "Behaviour: " + r.RuleTitle
+	}
+	return r.RuleTitle
 }
 
 func levelCell(r *Row, f Form) string {
