@@ -106,6 +106,9 @@ func speedText(w io.Writer, r speed.Result) (err error) {
 		r.Decode.Records, r.Rules, r.Load.Seconds(), r.Findings, runtime.GOMAXPROCS(0), runtime.Version(),
 		"", "µs/record", "records/s", "bytes/record", "allocs")
 	row("decode", r.Decode)
+	if r.Memory.Records > 0 {
+		row("decode from memory, no hash", r.Memory)
+	}
 	row("match, first pass", r.MatchCold)
 	row("match", r.Match)
 	row("decode and match", r.Whole)

@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]Cost{"decode": r.Decode, "cold": r.MatchCold, "warm": r.Match, "whole": r.Whole} {
+	for name, c := range map[string]Cost{"decode": r.Decode, "memory": r.Memory, "cold": r.MatchCold, "warm": r.Match, "whole": r.Whole} {
 		if c.Records != 455 || c.CPU != time.Millisecond || c.PerCore() != 455_000 {
 			t.Errorf("%s: %+v", name, c)
 		}
