@@ -96,6 +96,9 @@ type Backup struct {
 type Rules struct {
 	Own  bool     `yaml:"own"`  // Citywall's own pack
 	Dirs []string `yaml:"dirs"` // folders or zips of Sigma rules, relative to the data folder
+	// Placeholders are values of Sigma's %name%, beside those that the drawings of
+	// the network give: names of administrators, for one.
+	Placeholders map[string][]string `yaml:"placeholders"`
 }
 
 // Defaults returns the configuration of an installation nobody configured:

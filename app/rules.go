@@ -76,7 +76,11 @@ func (a *App) openBook(ctx context.Context) (*rulebook.Book, error) {
 		Sets: func() ([]sigma.Set, func(), error) { return openRules(a.cfg.Rules, a.data) },
 		Placeholders: func() map[string][]string {
 			top, _ := a.estate.Known()
-			return placeholders(top)
+			values := placeholders(top)
+			for name, more := range a.cfg.Rules.Placeholders {
+				values[name] = append(values[name], more...)
+			}
+			return values
 		},
 		Detectors: detectors, Store: a.findings, Scope: cityScope,
 		Licences: map[string]string{ownRules: "Apache-2.0", rulebook.Behaviour: "Apache-2.0"}, Now: a.now,

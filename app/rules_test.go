@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"citywall/asset"
+	"citywall/detect/rulebook"
 	"citywall/identity"
 )
 
@@ -147,4 +148,27 @@ correlation: {type: event_count, rules: [failed], group-by: [Computer], timespan
 	post("/rules/"+cleared+"/on", `{"reason":"the exercise has ended"}`)
 	send(1102, 1)
 	found(cleared, 2)
+}
+
+// Placeholders take their values from the drawings and from the configuration; a
+// rule whose placeholder has none waits.
+func TestPlaceholders(t *testing.T) {
+	folder := t.TempDir()
+	for i, name := range []string{"Administrators", "Others"} {
+		doc := fmt.Sprintf("title: t\nid: 11111111-0000-4000-8000-00000000010%d\nlogsource: {product: windows}\ndetection: {sel: {User|expand: '%%%s%%'}, condition: sel}\n", i, name)
+		if err := os.WriteFile(filepath.Join(folder, name+".yml"), []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := config(t)
+	c.Rules = Rules{Dirs: []string{folder}, Placeholders: map[string][]string{"Administrators": {"root", "chen.yj"}}}
+	a, err := New(t.Context(), Options{Dir: filepath.Join(t.TempDir(), "data"), Config: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	l, err := a.rules.List(t.Context(), rulebook.Query{Sets: []string{folder}, Sort: rulebook.ByTitle})
+	if err != nil || l.Of(rulebook.Waiting) != 1 || a.rules.Engine().Rule("11111111-0000-4000-8000-000000000100") == nil {
+		t.Errorf("%+v %v", l.Rules, err)
+	}
 }

@@ -97,7 +97,8 @@ func (b *Book) Try(id string, rules []byte, e *event.Event) (Trial, error) {
 	if err != nil {
 		return t, err
 	}
-	for _, p := range slices.Concat(rep.Refused, rep.Waiting) {
+	if bad := slices.Concat(rep.Refused, rep.Waiting); len(bad) > 0 {
+		p := bad[0]
 		what := "rule_" + p.Class
 		if !text.Has(text.En, "rulebook.wrong."+what) {
 			what = "rule_detection"
