@@ -6,8 +6,10 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"citywall/ingest/sender"
 	"citywall/ingest/transport/netflow"
 	"citywall/ingest/transport/syslog"
 	"citywall/internal/fault"
@@ -59,6 +61,31 @@ func TestNetflow(t *testing.T) {
 	}
 	if n := c.Netflow[0]; n.Backlog != netflow.Defaults().Backlog || n.Realm != "city" || !n.Known || n.Exporters[0].Name != "r1" {
 		t.Errorf("got %+v", n)
+	}
+}
+
+// TestWizardsListeners: what the wizard says to paste into citywall.yaml can be
+// read, and opens the way that it is said for beyond this machine.
+func TestWizardsListeners(t *testing.T) {
+	for _, way := range []string{sender.SyslogUDP, sender.SyslogTCP, sender.SyslogTLS, sender.NetFlow} {
+		c, err := load(t, sender.Listener(way), nil, nil)
+		if err != nil {
+			t.Errorf("%s: %v", way, err)
+			continue
+		}
+		open := false
+		for _, l := range c.Syslog {
+			open = open || "syslog-"+l.Net == way && strings.HasPrefix(l.Addr, "0.0.0.0:")
+		}
+		for _, l := range c.Netflow {
+			open = open || way == sender.NetFlow && strings.HasPrefix(l.Addr, "0.0.0.0:")
+		}
+		if !open {
+			t.Errorf("%s: nothing listens for it: %+v", way, c.Syslog)
+		}
+	}
+	if sender.Listener(sender.HTTP) != "" {
+		t.Error("HTTP needs no listener of its own")
 	}
 }
 

@@ -59,7 +59,7 @@ func (a *App) places(_ context.Context, transport string) (sender.Places, error)
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		p.Host, p.Port = "ADDRESS", "PORT"
+		p.Host, p.Port, p.Trouble = "ADDRESS", "PORT", sender.NoListener
 		return p, fault.New(fault.Unavailable, "nothing listens for %s: add a listener to citywall.yaml and start citywall serve again", transport)
 	}
 	p.Host, p.Port = host, port
@@ -67,6 +67,7 @@ func (a *App) places(_ context.Context, transport string) (sender.Places, error)
 	switch {
 	case err != nil:
 	case ip.IsLoopback():
+		p.Trouble = sender.ThisMachine
 		return p, fault.New(fault.Unavailable, "the listener for %s can be reached from this machine only (%s): set its addr in citywall.yaml to an address that the device can reach", transport, addr)
 	case ip.IsUnspecified():
 		p.Host = a.reachable()

@@ -47,7 +47,7 @@ func TestWizard(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s, ok := find(ss, "hosp-fw01"); ok && s.Records > 0 {
-			if s.Agency != "hospital" || !s.Known || s.Damaged > 0 || s.Formats["syslog"] == 0 {
+			if s.Agency != "hospital" || !s.Known || s.Damaged > 0 || s.Formats["syslog"] == 0 || s.Products["fortinet forward"] == 0 {
 				t.Errorf("%+v", s)
 			}
 			return

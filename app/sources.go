@@ -21,7 +21,7 @@ func (a *App) sources(ctx context.Context) ([]desk.Source, error) {
 	for _, s := range a.pipeline.Sources() {
 		known[s.Name] = true
 		out = append(out, desk.Source{
-			Name: s.Name, Agency: s.Agency, Transport: s.Transport, Formats: s.Formats, State: desk.SourceState(s.State),
+			Name: s.Name, Agency: s.Agency, Transport: s.Transport, Formats: s.Formats, Products: s.Products, State: desk.SourceState(s.State),
 			Records: s.Records, Skipped: s.Skipped, Damaged: s.Damaged, Rate: s.Rate, Rates: s.Rates, LastSeen: s.LastSeen, LastEvent: s.LastEvent,
 			Lag: s.Lag, Clock: s.Clock, Gaps: s.Gaps, Notes: s.Notes,
 		})

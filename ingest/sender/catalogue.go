@@ -24,12 +24,13 @@ var catalogueFiles embed.FS
 // Kind is a product and how it is told to send.
 type Kind struct {
 	Key     string   `yaml:"key" json:"key"`
-	Name    string   `yaml:"name" json:"name"`             // of the product
-	Chinese string   `yaml:"zh-TW" json:"zh-TW,omitempty"` // when the name is words and not a product's
-	Group   string   `yaml:"group" json:"group"`           // firewall, network, windows, linux, web, mail, security, storage, other
-	Silence string   `yaml:"silence" json:"-"`             // a sensible limit, "30m"; "" leaves it to be learned
-	Recipes []Recipe `yaml:"recipes" json:"ways"`          // the best way first
-	Format  string   `yaml:"format" json:"format"`         // page of the format, below ingest/format
+	Name    string   `yaml:"name" json:"name"`                 // of the product
+	Chinese string   `yaml:"zh-TW" json:"zh-TW,omitempty"`     // when the name is words and not a product's
+	Group   string   `yaml:"group" json:"group"`               // firewall, network, windows, linux, web, mail, security, storage, other
+	Silence string   `yaml:"silence" json:"-"`                 // a sensible limit, "30m"; "" leaves it to be learned
+	Recipes []Recipe `yaml:"recipes" json:"ways"`              // the best way first
+	Format  string   `yaml:"format" json:"format"`             // page of the format, below ingest/format
+	Product string   `yaml:"product" json:"product,omitempty"` // what its records say that they are of (Event.Product); "": several, or not known
 }
 
 // Title returns the name for people.
@@ -51,6 +52,29 @@ type Recipe struct {
 // Places are what a recipe is filled with.
 type Places struct {
 	Host, Port, URL, Token, Name, Folder string
+
+	Trouble string // why nobody would arrive there: NoListener, ThisMachine, or ""
+}
+
+// Troubles of Places.
+const (
+	NoListener  = "none"     // nothing listens for the transport
+	ThisMachine = "loopback" // the listener can be reached from this machine only
+)
+
+// Listener is what citywall.yaml needs for a syslog transport so that devices can
+// reach it; "" for other transports.
+func Listener(transport string) string {
+	both := "syslog:\n  - {name: syslog-udp, net: udp, addr: \"0.0.0.0:5514\"}\n  - {name: syslog-tcp, net: tcp, addr: \"0.0.0.0:5514\"}\n"
+	switch transport {
+	case SyslogUDP, SyslogTCP:
+		return both
+	case SyslogTLS:
+		return both + "  - {name: syslog-tls, net: tls, addr: \"0.0.0.0:6514\", cert: /etc/citywall/tls.crt, key: /etc/citywall/tls.key}\n"
+	case NetFlow:
+		return "netflow:\n  - {name: netflow, addr: \"0.0.0.0:2055\"}\n"
+	}
+	return ""
 }
 
 // Fill returns the configuration with its places filled in.

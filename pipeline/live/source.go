@@ -6,6 +6,7 @@ package live
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"citywall/asset"
@@ -30,8 +31,9 @@ type Source struct {
 	Name      string           `json:"name"`
 	Realm     asset.Realm      `json:"realm"`
 	Agency    string           `json:"agency,omitempty"`
-	Transport string           `json:"transport"` // the latest listener: syslog-tcp, http, watch, …
-	Formats   map[string]int64 `json:"formats"`   // decoder → records
+	Transport string           `json:"transport"`          // the latest listener: syslog-tcp, http, watch, …
+	Formats   map[string]int64 `json:"formats"`            // decoder → records
+	Products  map[string]int64 `json:"products,omitempty"` // "product service" → records, the first maxProducts; "": none was recognised
 	State     SourceState      `json:"state"`
 	Records   int64            `json:"records"` // events kept, undecoded ones among them
 	Skipped   int64            `json:"skipped"` // records that are no events
@@ -78,6 +80,21 @@ type meter struct {
 	limit time.Duration // of silence, when somebody said so; 0: learned from waits
 }
 
+// maxProducts bounds what one source is said to be.
+const maxProducts = 16
+
+// product counts what a record says that it is of.
+func (s *Source) product(e *event.Event) {
+	if s.Products == nil {
+		s.Products = map[string]int64{}
+	}
+	name := strings.TrimSpace(e.Product + " " + e.Service)
+	if _, ok := s.Products[name]; !ok && len(s.Products) >= maxProducts {
+		return
+	}
+	s.Products[name]++
+}
+
 // saw counts an event. delayed ones say nothing about intervals and clocks.
 func (m *meter) saw(e *event.Event, transport string, delayed bool) {
 	s := &m.s
@@ -90,6 +107,7 @@ func (m *meter) saw(e *event.Event, transport string, delayed bool) {
 		s.Formats = map[string]int64{}
 	}
 	s.Formats[e.Origin.Format]++
+	s.product(e)
 	if e.Origin.Format == Undecoded {
 		s.Damaged++
 	}
@@ -161,6 +179,7 @@ func (m *meter) count(at time.Time) {
 // read returns the source as it is at now.
 func (m *meter) read(now time.Time, lateAfter time.Duration) Source {
 	s := m.s
+	s.Products = maps.Clone(s.Products)
 	s.Formats, s.Gaps, s.Notes = maps.Clone(s.Formats), slices.Clone(s.Gaps), slices.Clone(s.Notes)
 	cur := now.Unix() / 60
 	s.Rates = make([]float64, 60)

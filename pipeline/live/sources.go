@@ -83,7 +83,7 @@ func newSources(cfg Config, file string, now func() time.Time, notice func(Notic
 	}
 	for _, x := range saved {
 		src := x.Source
-		src.Records, src.Skipped, src.Damaged, src.Formats, src.Notes, src.Rates = 0, 0, 0, nil, nil, nil
+		src.Records, src.Skipped, src.Damaged, src.Formats, src.Products, src.Notes, src.Rates = 0, 0, 0, nil, nil, nil, nil
 		k := sourceKey{src.Realm, src.Name}
 		s.all[k] = &meter{s: src, arrival: x.Arrival, waits: x.Waits, lags: x.Lags, units: x.Units, tally: x.Tally, said: newSaid(x.On, x.Formats)}
 		s.state[k] = src.State

@@ -64,6 +64,8 @@ type Way struct {
 	Chosen  bool   `json:"chosen"`            // the way that the sender is registered with
 	Text    string `json:"text"`              // the configuration, filled in
 	Problem string `json:"problem,omitempty"` // why it would not work now: nothing listens that way
+	Trouble string `json:"trouble,omitempty"` // the same as a code: sender.NoListener or sender.ThisMachine
+	Listen  string `json:"listen,omitempty"`  // what mends it, for citywall.yaml
 }
 
 // SourcePage is all that is known of one source: what was registered, what
@@ -74,6 +76,20 @@ type SourcePage struct {
 	Source     *Source        `json:"source,omitempty"`     // nil: nothing has arrived yet
 	Kind       *sender.Kind   `json:"kind,omitempty"`
 	Ways       []Way          `json:"ways"`
+}
+
+// Unlike reports that records arrive, and none of them is one of the product that
+// was registered: another format is switched on, or another device sends.
+func (p SourcePage) Unlike() bool {
+	if p.Kind == nil || p.Kind.Product == "" || p.Source == nil || p.Source.Records == 0 || len(p.Source.Products) == 0 {
+		return false
+	}
+	for name := range p.Source.Products {
+		if product, _, _ := strings.Cut(name, " "); product == p.Kind.Product {
+			return false
+		}
+	}
+	return true
 }
 
 // hidden stands for a secret that is shown once only.
@@ -123,7 +139,7 @@ func (d *Desk) sourcePage(ctx context.Context, who Who, name, token string) (Sou
 		w := Way{Recipe: r, Chosen: r.Transport == s.Transport}
 		places, err := city.Senders.Places(ctx, r.Transport)
 		if err != nil {
-			w.Problem = err.Error()
+			w.Problem, w.Trouble, w.Listen = err.Error(), places.Trouble, sender.Listener(r.Transport)
 		}
 		places.Name, places.Token = s.Name, token
 		w.Text = r.Fill(places)

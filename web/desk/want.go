@@ -133,8 +133,9 @@ const (
 type Source struct {
 	Name      string           `json:"name"`
 	Agency    string           `json:"agency,omitempty"`
-	Transport string           `json:"transport"` // "syslog-tcp", "http", "folder", …
-	Formats   map[string]int64 `json:"formats"`   // decoder → records
+	Transport string           `json:"transport"`          // "syslog-tcp", "http", "folder", …
+	Formats   map[string]int64 `json:"formats"`            // decoder → records
+	Products  map[string]int64 `json:"products,omitempty"` // "product service" as the records say → records; "": none was recognised
 	State     SourceState      `json:"state"`
 	Known     bool             `json:"registered"` // on the register of senders, or in the configuration
 	Records   int64            `json:"records"`    // decoded since start
