@@ -28,7 +28,6 @@ type crew struct {
 	running int
 	wg      sync.WaitGroup
 	stop    atomic.Bool
-	spare   chan *batch
 }
 
 // job is a block on its way.
@@ -60,7 +59,7 @@ func newCrew(d *decoder) *crew {
 
 // job returns a job to fill.
 func (c *crew) job() *job {
-	if j, ok := c.d.jobs.Get().(*job); ok {
+	if j := c.d.jobs.take(); j != nil {
 		return j
 	}
 	return &job{buf: make([]byte, jobBlocks*chunkSize), out: make(chan *batch, ahead)}
@@ -68,8 +67,8 @@ func (c *crew) job() *job {
 
 // kit returns a kit for this file.
 func (c *crew) kit() *kit {
-	k, ok := c.d.kits.Get().(*kit)
-	if !ok {
+	k := c.d.kits.take()
+	if k == nil {
 		k = &kit{}
 	}
 	k.src, k.model, k.slow = &c.d.src, c.d.model, c.d.slow
@@ -80,16 +79,11 @@ func (c *crew) kit() *kit {
 func (c *crew) putKit(k *kit) {
 	c.d.ran.Add(k.ran)
 	k.ran, k.src, k.out, k.send = 0, nil, nil, nil
-	c.d.kits.Put(k)
+	c.d.kits.put(k)
 }
 
 func (c *crew) batch() *batch {
-	select {
-	case p := <-c.spare: // from another goroutine, where the pool would not find it
-		return p
-	default:
-	}
-	if p, ok := c.d.batches.Get().(*batch); ok {
+	if p := c.d.batches.take(); p != nil {
 		return p
 	}
 	return &batch{}
@@ -105,13 +99,12 @@ func (c *crew) give(ctx context.Context, j *job) error {
 		return nil
 	case c.work == nil:
 		c.work = make(chan *job, 2*c.most)
-		c.spare = make(chan *batch, ahead)
 		c.start(c.held)
 		c.held = nil
 	}
 	if len(c.queue) == 2*c.most {
 		if err := c.next(ctx); err != nil {
-			c.d.jobs.Put(j)
+			c.d.jobs.put(j)
 			return err
 		}
 	}
@@ -143,7 +136,7 @@ func (c *crew) alone(j *job) error {
 	if err == nil {
 		_, err = c.own.send(c.own.out)
 	}
-	c.d.jobs.Put(j)
+	c.d.jobs.put(j)
 	return err
 }
 
@@ -204,13 +197,9 @@ func (c *crew) next(ctx context.Context) error {
 				c.stop.Store(true)
 			}
 		}
-		select {
-		case c.spare <- p.reset():
-		default:
-			c.d.batches.Put(p)
-		}
+		c.d.batches.put(p.reset())
 	}
-	c.d.jobs.Put(j)
+	c.d.jobs.put(j)
 	if panicked != nil {
 		panic(panicked)
 	}
@@ -234,7 +223,7 @@ func (c *crew) finish(ctx context.Context) error {
 // dismiss ends the workers. What they still have is not handed over.
 func (c *crew) dismiss() {
 	if c.own != nil {
-		c.d.batches.Put(c.own.out.reset())
+		c.d.batches.put(c.own.out.reset())
 		c.putKit(c.own)
 	}
 	if c.work == nil {
@@ -245,16 +234,13 @@ func (c *crew) dismiss() {
 	for _, j := range c.queue {
 		for p := range j.out {
 			ends := p.ends
-			c.d.batches.Put(p.reset())
+			c.d.batches.put(p.reset())
 			if ends {
 				break
 			}
 		}
-		c.d.jobs.Put(j)
+		c.d.jobs.put(j)
 	}
 	c.queue = nil
 	c.wg.Wait()
-	for len(c.spare) > 0 {
-		c.d.batches.Put(<-c.spare)
-	}
 }

@@ -87,8 +87,8 @@ func TestCrewPanics(t *testing.T) {
 	data := chunks(t)
 	for _, workers := range []int{1, 4} {
 		s := &shop{workers: workers}
-		s.kits.New = func() any { // its maps are not made, and it believes they are
-			return &kit{run: runner{here: map[place]*program{}, signed: 1}}
+		for range 4 { // their maps are not made, and they believe they are
+			s.kits.put(&kit{run: runner{here: map[place]*program{}, signed: 1}})
 		}
 		func() {
 			defer func() {

@@ -39,10 +39,44 @@ func sniff(head []byte) int {
 // shop is what the decoders of all files share: kits, and the rest that they
 // put away for the next file.
 type shop struct {
-	kits, jobs, batches sync.Pool
-	workers             int          // chunks that are decoded at a time; 0: one for each processor
-	slow                bool         // every record by the slow way: for tests
-	ran                 atomic.Int64 // records that ran as programs
+	kits    shelf[kit]
+	jobs    shelf[job]
+	batches shelf[batch]
+	workers int          // jobs that are decoded at a time; 0: one for each processor
+	slow    bool         // every record by the slow way: for tests
+	ran     atomic.Int64 // records that ran as programs
+}
+
+// shelf holds what waits for its next use, the last one on top. A sync.Pool
+// would lose kits, and all they have compiled, whenever a goroutine changes its
+// processor and memory is collected.
+type shelf[T any] struct {
+	mu   sync.Mutex
+	free []*T
+}
+
+// maxShelf bounds what is kept of each kind.
+const maxShelf = 64
+
+// take returns nil when the shelf is empty.
+func (s *shelf[T]) take() *T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return nil
+	}
+	x := s.free[n-1]
+	s.free = s.free[:n-1]
+	return x
+}
+
+func (s *shelf[T]) put(x *T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < maxShelf {
+		s.free = append(s.free, x)
+	}
 }
 
 // decode reads a log chunk by chunk to the end of r, whatever its header says.
