@@ -19,7 +19,7 @@ import (
 )
 
 func newBench(io streams) *cobra.Command {
-	return group("bench", "Measure Citywall on generated cases and under load", newBenchPath(io), newBenchRules(io), newBenchDetect(io), newBenchServe(io), newBenchSend(io))
+	return group("bench", "Measure Citywall on generated cases and under load", newBenchPath(io), newBenchRules(io), newBenchBehaviour(io), newBenchDetect(io), newBenchServe(io), newBenchSend(io))
 }
 
 type benchPathOptions struct {
