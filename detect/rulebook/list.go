@@ -98,6 +98,8 @@ type List struct {
 	Next   string    `json:"next,omitempty"` // Query.After of the next page
 	Events int64     `json:"events"`         // held against the rules since Since
 	Since  time.Time `json:"since,omitzero"`
+
+	Covered coverage.Coverage `json:"-"` // by all rules, when Query.Cover asks for it
 }
 
 // Of counts the rules of all sets in a state.
@@ -125,9 +127,9 @@ func (s *Set) at(st State) *int {
 
 func (s Set) of(st State) int { return *s.at(st) }
 
-// Coverage says which techniques of ATT&CK the listed rules look for: those that
-// are loaded, that a known source feeds and that give findings of their own.
-func (l List) Coverage() coverage.Coverage {
+// coverage says which techniques of ATT&CK the rules look for: those that are
+// loaded, that a known source feeds and that give findings of their own.
+func (l List) coverage() coverage.Coverage {
 	var rs []coverage.Rule
 	for _, x := range l.Rules {
 		if x.State == Loaded && !x.Link {
@@ -154,6 +156,8 @@ type Query struct {
 	Sort   string
 	After  string // Next of the page before
 	Limit  int    // 0: all
+	Quick  bool   // without what records of findings say: Fired and LastHit
+	Cover  bool   // List.Covered too
 	// Titles gives other titles by id, as a person knows them, to find and order
 	// rules by.
 	Titles func(id string) string
@@ -180,12 +184,18 @@ func (b *Book) List(ctx context.Context, q Query) (List, error) {
 	if err := q.Validate(); err != nil {
 		return List{}, err
 	}
-	now := b.cfg.Now()
-	counts, err := b.cfg.Store.CountByRule(ctx, b.cfg.Scope, now.AddDate(0, 0, -30), now.Add(24*time.Hour))
-	if err != nil {
-		return List{}, err
+	var counts []detectdb.RuleCount
+	if !q.Quick {
+		now := b.cfg.Now()
+		var err error
+		if counts, err = b.cfg.Store.CountByRule(ctx, b.cfg.Scope, now.AddDate(0, 0, -30), now.Add(24*time.Hour)); err != nil {
+			return List{}, err
+		}
 	}
 	l := b.all(counts)
+	if q.Cover {
+		l.Covered = l.coverage()
+	}
 	q.apply(&l)
 	return l, nil
 }
@@ -313,7 +323,7 @@ func (q Query) apply(l *List) {
 		}
 		return words != "" && !strings.Contains(strings.ToLower(strings.Join([]string{r.Title, title(&r), r.ID, r.Author, r.File, r.Source, strings.Join(r.Tags, " "), r.Why}, " ")), words)
 	})
-	slices.SortStableFunc(l.Rules, func(a, b Rule) int {
+	slices.SortFunc(l.Rules, func(a, b Rule) int {
 		first := 0
 		switch q.Sort {
 		case ByNoise:
@@ -332,7 +342,13 @@ func (q Query) apply(l *List) {
 		case "":
 			first = cmp.Or(cmp.Compare(b.Fired, a.Fired), cmp.Compare(b.Level, a.Level))
 		}
-		return cmp.Or(first, strings.Compare(title(&a), title(&b)), strings.Compare(a.Key(), b.Key()))
+		if first != 0 {
+			return first
+		}
+		if c := strings.Compare(title(&a), title(&b)); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.Set, b.Set), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.ID, b.ID))
 	})
 	l.Total = len(l.Rules)
 	if q.After != "" {

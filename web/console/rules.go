@@ -68,17 +68,14 @@ func (s *Server) rules(w http.ResponseWriter, r *http.Request, c door.Caller) er
 		Any:    len(q.States)+len(q.Levels)+len(q.Sets) > 0 || q.Text != "", JSON: api.Prefix + "/rules",
 		CanTry: s.Desk.Allowed(c.Who, identity.RuleTry), CanReload: s.Desk.Allowed(c.Who, identity.RuleManage),
 	}
+	q.Cover = !d.Any && q.After == ""
 	if d.List, err = s.Desk.ListRules(r.Context(), c.Who, q); err != nil {
 		return err
 	}
 	d.Pager = newPager(r, d.Next, "")
 	d.Pager.CSV, d.Pager.JSON = exportLink(r.URL, d.JSON+"/export", "csv", l), exportLink(r.URL, d.JSON+"/export", "jsonl", l)
-	if !d.Any && q.After == "" {
-		all, err := s.Desk.ListRules(r.Context(), c.Who, rulebook.Query{})
-		if err != nil {
-			return err
-		}
-		if d.Coverage = all.Coverage(); d.Coverage.Rules > 0 {
+	if q.Cover {
+		if d.Coverage = d.Covered; d.Coverage.Rules > 0 {
 			svg, err := d.Coverage.Draw(l, "/rules?text=")
 			if err != nil {
 				return err
@@ -175,7 +172,7 @@ func (s *Server) showTry(w http.ResponseWriter, r *http.Request, c door.Caller, 
 		_, err := s.Desk.TryRule(r.Context(), c.Who, desk.RuleTrial{}) // the refusal, in its words
 		return err
 	}
-	q := rulebook.Query{States: []rulebook.State{rulebook.Loaded, rulebook.Off, rulebook.Unrouted}, Sort: rulebook.ByTitle, Titles: func(id string) string { return api.RuleTitle(l, detect.Rule{ID: id}) }}
+	q := rulebook.Query{Quick: true, States: []rulebook.State{rulebook.Loaded, rulebook.Off, rulebook.Unrouted}, Sort: rulebook.ByTitle, Titles: func(id string) string { return api.RuleTitle(l, detect.Rule{ID: id}) }}
 	all, err := s.Desk.ListRules(r.Context(), c.Who, q)
 	if err != nil {
 		return err
