@@ -67,6 +67,9 @@ func (r *runner) compiled(at, end int, w within, bare bool) *program {
 	if p, ok := known[string(r.sign.sig)]; ok {
 		return p
 	}
+	if r.signed > maxSigned {
+		return nil // until the next chunk
+	}
 	var p *program
 	x := parser{c: r.c, at: at, end: end, dep: !bare}
 	if items, err := x.fragment(); err == nil {

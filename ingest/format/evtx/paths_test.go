@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"reflect"
+	"strings"
 	"testing"
 
 	"citywall/event"
@@ -143,6 +144,32 @@ func TestBothWaysBeyondBudgets(t *testing.T) {
 	_, st, ran := bothWays(t, a.file(), format.Source{}, new(shop))
 	if ran == 0 || st.Decoded <= ran || st.Damaged == 0 || st.Decoded+st.Damaged != n {
 		t.Errorf("%d records: %d decoded, %d of them as programs, %d damaged", n, st.Decoded, ran, st.Damaged)
+	}
+}
+
+// A definition that names one long name a thousand times would have a signature
+// of megabytes, and there may be a thousand such definitions.
+func TestSignatureBound(t *testing.T) {
+	long := strings.Repeat("n", maxName)
+	a := newAsm()
+	a.record(func() {
+		a.template(5, func() {
+			a.elemDep("Event", 0xffff, func() {
+				a.elemDep("System", 0xffff, func() { a.elemDep("EventID", 0xffff, func() { a.sub(0, false) }) })
+				a.elemDep("UserData", 0xffff, func() {
+					for range 8 {
+						a.elemDep(long, 0xffff, nil)
+					}
+				})
+			})
+		}, []slotBytes{{Uint16, []byte{1, 0}}})
+	})
+	k := new(shop)
+	if _, st, ran := bothWays(t, a.file(), format.Source{}, k); st.Decoded != 1 || ran != 0 {
+		t.Errorf("%d decoded, %d of them as programs; want 1 and none", st.Decoded, ran)
+	}
+	if r := k.kits.take().run; cap(r.sign.sig) > 2*maxSignature || r.signed > 0 {
+		t.Errorf("a signature of %d bytes, %d kept", cap(r.sign.sig), r.signed)
 	}
 }
 

@@ -108,22 +108,24 @@ const (
 // decide that.
 type link struct{ names []string }
 
-// linkTo returns how payload goes below p.
-func (p *program) linkTo(payload *program) *link {
+// linkTo returns how payload goes below p, and the bytes that a new answer
+// takes.
+func (p *program) linkTo(payload *program) (l *link, size int) {
 	if p.next == payload {
-		return p.linked
+		return p.linked, 0
 	}
-	l := p.links[payload]
+	l = p.links[payload]
 	if l == nil {
 		l = &link{}
 		l.settle(p, payload)
+		size = 100 + 16*cap(l.names)
 		if p.links == nil {
 			p.links = map[*program]*link{}
 		}
 		p.links[payload] = l
 	}
 	p.next, p.linked = payload, l
-	return l
+	return l, size
 }
 
 // settle names the fields of a payload below root, which may be root's own.

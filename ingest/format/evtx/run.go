@@ -146,7 +146,8 @@ func (r *runner) nested(p *program, s slot, w within) bool {
 	if q == nil || q.system != nil {
 		return false
 	}
-	l := p.linkTo(q)
+	l, size := p.linkTo(q)
+	r.signed += size
 	if l.names == nil {
 		return false
 	}

@@ -23,6 +23,10 @@ type signer struct {
 	sig     []byte
 }
 
+// maxSignature bounds a signature: hostile definitions refer to one long name
+// over and over. Real ones take up to a few kilobytes.
+const maxSignature = 32 << 10
+
 // sign writes the signature of the BinXML between two offsets.
 func (s *signer) sign(c *chunk, at, end int, bare bool) bool {
 	s.c, s.at, s.end, s.bare = c, at, end, bare
@@ -34,7 +38,7 @@ func (s *signer) need(n int) bool { return n <= s.end-s.at }
 
 // take appends n bytes as they stand.
 func (s *signer) take(n int) bool {
-	if !s.need(n) {
+	if !s.need(n) || n > maxSignature-len(s.sig) {
 		return false
 	}
 	s.sig = append(s.sig, s.c.b[s.at:s.at+n]...)
@@ -149,7 +153,7 @@ func (s *signer) name() bool {
 	}
 	n := int(le.Uint16(b[off+6:]))
 	end := off + 8 + 2*n + 2
-	if end > len(b) || n > maxName {
+	if end > len(b) || n > maxName || 2*n > maxSignature-len(s.sig) {
 		return false
 	}
 	if off == s.at {
