@@ -23,6 +23,8 @@ type expression struct {
 	need []string // folded texts of which a match holds one
 	src  string
 
+	plain bool // package regexp decides alone
+
 	once  sync.Once
 	least int        // characters of the shortest match
 	run   runOf      // when the expression is one class, so many times or more
@@ -38,6 +40,9 @@ const maxProgram = 600
 
 // match reports whether the expression matches anywhere in v.
 func (x *expression) match(v string) bool {
+	if x.plain {
+		return x.re.MatchString(v)
+	}
 	x.once.Do(x.prepare)
 	if len(v) < x.least { // a character is a byte or more
 		return false

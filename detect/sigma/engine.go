@@ -20,13 +20,16 @@ type Engine struct {
 	prog         *program
 	byTarget     []routed
 	byLabels     map[labels][]int32 // of byTarget, those that name no channel
-	byChannel    map[string][]int32 // and the others
+	byChannel    map[place][]int32  // and the others
 	vocab        vocabulary
 	seen         *seen
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*bucket // guarded by mu
 }
+
+// place is a Windows channel, and an event id in it or "" for all.
+type place struct{ channel, eventID string }
 
 // routed is a rule held against one target.
 type routed struct {
@@ -94,7 +97,7 @@ func (e *Engine) Rule(id string) *Rule {
 func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 	e.prog = newProgram()
 	e.buckets = map[bucketKey]*bucket{}
-	e.byLabels, e.byChannel = map[labels][]int32{}, map[string][]int32{}
+	e.byLabels, e.byChannel = map[labels][]int32{}, map[place][]int32{}
 	v := &e.vocab
 	v.products, v.categories, v.services = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	v.channels, v.anywhere = map[string]map[string]bool{}, map[string]bool{}
@@ -115,7 +118,12 @@ func (e *Engine) build(rt *routing, filtersOf map[int32][]int32) {
 			if n := int32(len(e.byTarget)); t.channel == "" {
 				e.byLabels[t.from] = append(e.byLabels[t.from], n)
 			} else {
-				e.byChannel[t.channel] = append(e.byChannel[t.channel], n)
+				for _, id := range t.events {
+					e.byChannel[place{t.channel, id}] = append(e.byChannel[place{t.channel, id}], n)
+				}
+				if len(t.events) == 0 {
+					e.byChannel[place{channel: t.channel}] = append(e.byChannel[place{channel: t.channel}], n)
+				}
 			}
 			e.byTarget = append(e.byTarget, x)
 			v.add(t, r.logic)
@@ -230,7 +238,10 @@ func (e *Engine) newBucket(key bucketKey) *bucket {
 // near lists, in order, the rules against targets that may take events of a
 // bucket; takes decides.
 func (e *Engine) near(key bucketKey) []int32 {
-	out := slices.Clone(e.byChannel[key.channel])
+	out := slices.Clone(e.byChannel[place{channel: key.channel}])
+	if key.eventID != "" {
+		out = append(out, e.byChannel[place{key.channel, key.eventID}]...)
+	}
 	words := func(w string) []string {
 		if w == "" {
 			return []string{""}
@@ -245,7 +256,7 @@ func (e *Engine) near(key bucketKey) []int32 {
 		}
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // takes reports whether events of a bucket are among those of the target.

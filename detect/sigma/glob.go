@@ -15,6 +15,7 @@ import (
 type glob struct {
 	shape shape
 	text  []byte // of the simple shapes
+	lit   string // the same
 	segs  []segment
 	front bool // a star stands before the first segment
 	back  bool // a star stands after the last segment
@@ -69,7 +70,8 @@ func compileGlob(p pattern) glob {
 		return g
 	}
 	if len(g.segs) == 1 {
-		g.text = []byte(g.segs[0].elems[0].text)
+		g.lit = g.segs[0].elems[0].text
+		g.text = []byte(g.lit)
 	}
 	switch {
 	case g.front && g.back, g.front && len(g.segs) == 0:

@@ -11,7 +11,8 @@ type Layers uint8
 const (
 	Witnesses Layers = 1 << iota // rules are tried only when a text that they need occurs
 	Folding                      // what a kind of event decides is decided once, when its bucket is built
+	Automata                     // regular expressions run as automata, not by package regexp
 )
 
 // LayerNames names the layers in the order of their bits.
-func LayerNames() []string { return []string{"witnesses", "folding"} }
+func LayerNames() []string { return []string{"witnesses", "folding", "automata"} }

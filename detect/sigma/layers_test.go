@@ -27,7 +27,7 @@ func TestLayersChangeNothing(t *testing.T) {
 			t.Errorf("without %s: %s", name, d)
 		}
 	}
-	if d := cmp.Diff(want, find(Witnesses|Folding)); d != "" {
+	if d := cmp.Diff(want, find(Witnesses|Folding|Automata)); d != "" {
 		t.Errorf("without any: %s", d)
 	}
 }

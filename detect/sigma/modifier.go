@@ -225,6 +225,9 @@ func (c chain) preds(values []scalar, opt *Options) ([]pred, error) {
 			}
 			for j := range ps {
 				ps[j].value = i
+				if ps[j].re != nil {
+					ps[j].re.plain = opt.Without&Automata != 0
+				}
 			}
 			if out = append(out, ps...); len(out) > maxExpanded {
 				return nil, fmt.Errorf("more than %d values in one field", maxExpanded)

@@ -114,22 +114,29 @@ func (p *program) groups(atom int32) [][]int32 {
 	if a.chain.neg || len(a.preds) > maxWitness {
 		return nil
 	}
-	var group []int32
+	group := make([]int32, 0, len(a.preds))
 	usable := true
 	end := func() {
 		if usable && len(group) > 0 && len(group) <= maxWitness {
 			a.groups = append(a.groups, group)
 		}
-		group, usable = nil, true
+		group, usable = group[len(group):], true
 	}
 	for i := range a.preds {
 		if i > 0 && a.chain.all && a.preds[i].value != a.preds[i-1].value {
 			end()
 		}
-		at, texts := a.preds[i].required()
-		usable = usable && len(texts) > 0
-		for _, t := range texts {
-			group = append(group, p.witness(witness{a.field, at, t}))
+		if pr := &a.preds[i]; pr.op == opRegexp {
+			usable = usable && len(pr.re.need) > 0
+			for _, t := range pr.re.need {
+				group = append(group, p.witness(witness{a.field, inside, t}))
+			}
+			continue
+		}
+		w, ok := a.preds[i].required()
+		if usable = usable && ok; usable {
+			w.field = a.field
+			group = append(group, p.witness(w))
 		}
 	}
 	end()
@@ -146,39 +153,34 @@ func (p *program) witness(w witness) int32 {
 	return id
 }
 
-// required returns folded texts of which one must occur in a value that the
-// pred holds for, and where; none when there is no such set.
-func (p *pred) required() (where, []string) {
-	switch p.op {
-	case opRegexp:
-		return inside, p.re.need
-	case opGlob:
-		at, text := inside, string(p.glob.text)
-		switch p.glob.shape {
-		case whole:
-			at = alone
-		case prefix:
-			at = front
-		case suffix:
-			at = back
-		case general:
-			for _, e := range p.pat {
-				if e.kind == lit && len(e.text) > len(text) {
-					text = e.text
-				}
+// required returns a folded text that a value which the pred, no expression,
+// holds for has, and where; false when there is none.
+func (p *pred) required() (witness, bool) {
+	if p.op != opGlob {
+		return witness{}, false
+	}
+	w := witness{where: inside, text: p.glob.lit}
+	switch p.glob.shape {
+	case whole:
+		w.where = alone
+	case prefix:
+		w.where = front
+	case suffix:
+		w.where = back
+	case general:
+		for _, e := range p.pat {
+			if e.kind == lit && len(e.text) > len(w.text) {
+				w.text = e.text
 			}
-		}
-		if p.cased {
-			if !utf8.ValidString(text) {
-				return 0, nil // folding may join its bytes with the value's
-			}
-			text = string(appendFold(nil, text))
-		}
-		if text != "" || at == alone {
-			return at, []string{text}
 		}
 	}
-	return 0, nil
+	if p.cased {
+		if !utf8.ValidString(w.text) {
+			return witness{}, false // folding may join its bytes with the value's
+		}
+		w.text = string(appendFold(nil, w.text))
+	}
+	return w, w.text != "" || w.where == alone
 }
 
 // count notes which witnesses stand in a tree of a rule of the bucket in hand:

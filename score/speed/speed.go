@@ -147,6 +147,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		}
 	}
 	m := engine.NewMatcher()
+	events[0].View() // the tables of views are read once in a process, whoever asks first
 	if r.MatchCold, err = o.best(1, match(m, &r.Findings)); err != nil {
 		return r, err
 	}
