@@ -77,6 +77,16 @@ func New(ours ...netip.Prefix) *Set {
 	return s
 }
 
+// Own exchanges the public networks of the house.
+func (s *Set) Own(ours []netip.Prefix) {
+	s.ours = ours
+	for _, d := range s.ds {
+		if h, ok := d.(*house); ok {
+			h.ours = ours
+		}
+	}
+}
+
 // Observe shows one event to every detector and returns what they say.
 func (s *Set) Observe(e *event.Event) []detect.Finding {
 	s.st.Events++

@@ -5,8 +5,10 @@ package live
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/detect/behaviour"
 	"citywall/event"
@@ -24,6 +26,25 @@ type behaving struct {
 	at    detect.State // without the document: what set has seen
 	taken detect.State // likewise: what was in the snapshot that set began with
 	saved time.Time
+	drawn *asset.Topology // whose networks the set takes for the house's
+}
+
+// draw tells the detectors which networks are the house's when that has changed:
+// public addresses among them are not outside.
+func (w *behaving) draw(t *asset.Topology) {
+	if t == w.drawn {
+		return
+	}
+	w.drawn = t
+	var ours []netip.Prefix
+	if t != nil {
+		for _, s := range t.Segments {
+			if s.Zone != asset.ZoneExternal {
+				ours = append(ours, s.Prefix)
+			}
+		}
+	}
+	w.set.Own(ours)
 }
 
 // behave shows the detectors what rules have been held against. They see each
@@ -33,6 +54,7 @@ func (l *Live) behave(_ context.Context, b *batch) error {
 	if w.set == nil {
 		return nil
 	}
+	w.draw(l.topology.Load())
 	seq := seqOf(b, w.taken.Seq)
 	for i, e := range b.events {
 		if !b.fresh[i] || seq != nil && seq[b.from[i]] <= w.taken.Seq && !e.Received.After(w.taken.Received) {
@@ -85,7 +107,11 @@ func (l *Live) watch(e *event.Event) (fs []detect.Finding) {
 // anew, which is told.
 func (l *Live) takeUpBehaviour(ctx context.Context) {
 	w := &l.behaving
-	if w.set == nil || l.p.LoadState == nil {
+	if w.set == nil {
+		return
+	}
+	w.draw(l.topology.Load())
+	if l.p.LoadState == nil {
 		return
 	}
 	st, err := l.p.LoadState(ctx)

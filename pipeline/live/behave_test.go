@@ -7,19 +7,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
+	"citywall/asset"
 	"citywall/detect"
 	"citywall/internal/queue"
 )
 
 // refused are contacts of one host that were refused, as Windows' firewall
 // records them. The fourth is one too many (detect/behaviour, scan).
-func refused(from, to int) (ms []queue.Message) {
+func refused(from, to int) []queue.Message { return refusedOf("10.1.1.9", from, to) }
+
+func refusedOf(src string, from, to int) (ms []queue.Message) {
 	for i := from; i < to; i++ {
-		line := fmt.Sprintf(`{"@timestamp":%q,"winlog":{"channel":"Security","event_id":5157,"provider_name":"P","computer_name":"srv-1","record_id":%d,"event_data":{"SourceAddress":"10.1.1.9","DestAddress":"10.1.2.%d","SourcePort":"50000","DestPort":"80","Protocol":"6","Application":"x.exe"}}}`,
-			time.Now().Add(time.Duration(i-20)*time.Second).UTC().Format(time.RFC3339Nano), i, i+1)
+		line := fmt.Sprintf(`{"@timestamp":%q,"winlog":{"channel":"Security","event_id":5157,"provider_name":"P","computer_name":"srv-1","record_id":%d,"event_data":{"SourceAddress":%q,"DestAddress":"10.1.2.%d","SourcePort":"50000","DestPort":"80","Protocol":"6","Application":"x.exe"}}}`,
+			time.Now().Add(time.Duration(i-20)*time.Second).UTC().Format(time.RFC3339Nano), i, src, i+1)
 		ms = append(ms, message(fmt.Sprintf("r%02d", i), line))
 	}
 	return ms
@@ -66,6 +70,28 @@ func TestBehaviourOutlivesARestart(t *testing.T) {
 				t.Errorf("%d findings, want %d", n, c.want)
 			}
 		})
+	}
+}
+
+// A public network that is drawn as the house's own is not outside: whoever scans
+// from there is told as a host of the house.
+func TestBehaviourKnowsTheHouse(t *testing.T) {
+	for _, drawn := range []bool{true, false} {
+		h := newHouse(t)
+		h.prepare()
+		if drawn {
+			h.l.SetTopology(asset.Topology{Segments: []asset.Segment{
+				{Name: "servers", Prefix: netip.MustParsePrefix("203.0.113.0/24"), Zone: asset.ZoneDMZ}, {Name: "a partner", Prefix: netip.MustParsePrefix("198.51.100.0/24"), Zone: asset.ZoneExternal},
+			}})
+		}
+		h.start()
+		h.publish(refusedOf("198.51.100.9", 0, 4)...)
+		h.publish(refusedOf("203.0.113.9", 4, 8)...)
+		h.settle()
+		if n := h.scans(); n > 0 != drawn {
+			t.Errorf("drawn %v: %d findings", drawn, n)
+		}
+		h.stop()
 	}
 }
 
