@@ -19,6 +19,7 @@ package rulebook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -195,6 +196,11 @@ func (b *Book) SwitchOn(ctx context.Context, id string) error {
 		return err
 	}
 	return b.readOff(ctx)
+}
+
+// Has reports whether Rule finds a rule with that id that can be run.
+func (b *Book) Has(id string) bool {
+	return b.Engine().Rule(id) != nil || slices.ContainsFunc(b.cfg.Detectors, func(d Detector) bool { return d.ID == id })
 }
 
 // Off returns the switch of a rule; ok is false when it is on.

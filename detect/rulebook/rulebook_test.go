@@ -307,6 +307,9 @@ func TestRule(t *testing.T) {
 	if r, err := b.Rule(t.Context(), oldID); err != nil || r.State != Refused {
 		t.Errorf("%+v %v", r, err)
 	}
+	if !b.Has(shellID) || !b.Has(scanID) || b.Has(oldID) || b.Has("") {
+		t.Error("which rules there are")
+	}
 	for _, id := range []string{"", "x"} {
 		if _, err := b.Rule(t.Context(), id); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%q: %v", id, err)

@@ -276,6 +276,7 @@ func (s *Server) finding(w http.ResponseWriter, r *http.Request, c door.Caller) 
 	switch v, err := s.Desk.Supports(r.Context(), c.Who, id, d.From); {
 	case err == nil:
 		d.Records = &v
+		d.CanTry, d.CanRule = d.CanTry && v.Known, d.CanRule && v.Listed
 		if v.Next > 0 {
 			d.Next = newPager(r, strconv.Itoa(v.Next), "").Next
 		}

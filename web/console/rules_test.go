@@ -115,11 +115,11 @@ func TestFindingRecords(t *testing.T) {
 	c := s.As(t, "lin.zh")
 	c.Lang = "en"
 	page := c.Get("/findings/" + s.Counted)
-	wants(t, "counted", page, 200, "Original records", "Byte offset", "Record id", "10.0.0.0/8", "Failed Network Logon", `href="/events/`, "TargetUserName", "event_count")
+	wants(t, "counted", page, 200, "Original records", "Byte offset", "Record id", "10.0.0.0/8", "Failed Network Logon", `href="/events/`, "TargetUserName", "event_count", `href="/rules/`+webtest.RuleCounting)
 	if n := strings.Count(page.Body, `class="support box"`); n != 4 {
 		t.Errorf("%d records, want 4", n)
 	}
-	wants(t, "of a rule that is not in force", c.Get("/findings/"+incidenttest.Findings()[1].ID), 200, "no longer in force", `href="/events/`)
+	wants(t, "of a rule that is not in force", c.Get("/findings/"+incidenttest.Findings()[1].ID), 200, "no longer in force", `href="/events/`, "", "/rules/try", `href="/rules/cw`)
 	wants(t, "wrong place", c.Get("/findings/"+s.Counted+"?after=x"), 400)
 	wants(t, "beyond the end", c.Get("/findings/"+s.Counted+"?after=1000"), 400)
 	other := s.As(t, "wu.mf") // of the hospital, whose records these are

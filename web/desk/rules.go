@@ -147,7 +147,8 @@ type Support struct {
 // Supports is a page of the records that a finding rests on.
 type Supports struct {
 	Finding detect.Finding
-	Known   bool // the finding's rule is in force in the same form; else no record says what it met
+	Listed  bool // a rule with the id of the finding's is in force
+	Known   bool // and is the same to the letter; else no record says what it met
 	Records []Support
 	Next    int // place of the next page, 0 at the end
 }
@@ -172,6 +173,7 @@ func (d *Desk) Supports(ctx context.Context, who Who, id string, after int) (s S
 		return s, err
 	}
 	f := &s.Finding
+	s.Listed = city.Rules != nil && city.Rules.Has(f.Rule.ID)
 	if after < 0 || after > len(f.Events) {
 		return s, fault.New(fault.Invalid, "after=%d: the finding has %d records", after, len(f.Events))
 	}
