@@ -98,4 +98,6 @@ type Event struct {
 	Fields      Fields        // native names, in the order of the record
 	Raw         []byte        // the record as received (text formats) or its canonical JSON (binary formats)
 	Origin      Origin
+
+	view *View // see Read
 }

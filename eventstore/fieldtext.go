@@ -21,37 +21,57 @@ const hexDigits = "0123456789abcdef"
 // in the text relies on that), and costs a tenth. A byte that is not UTF-8
 // becomes U+FFFD.
 func AppendFields(b []byte, f event.Fields) []byte {
+	b, _ = AppendFieldsExact(b, f)
+	return b
+}
+
+// AppendFieldsExact is AppendFields and reports whether it kept every byte: that
+// all names and values are UTF-8.
+func AppendFieldsExact(b []byte, f event.Fields) (out []byte, exact bool) {
+	bad := 0
 	b = append(b, '{')
 	for i := range f {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = AppendText(b, f[i].Name)
+		b = appendText(b, f[i].Name, &bad)
 		b = append(b, ':')
 		switch v := &f[i].Value; v.Kind {
 		case event.Text:
-			b = AppendText(b, v.Text)
+			b = appendText(b, v.Text, &bad)
 		case event.List:
 			b = append(b, '[')
 			for j, s := range v.List {
 				if j > 0 {
 					b = append(b, ',')
 				}
-				b = AppendText(b, s)
+				b = appendText(b, s, &bad)
 			}
 			b = append(b, ']')
 		default:
 			b = append(b, "null"...)
 		}
 	}
-	return append(b, '}')
+	return append(b, '}'), bad == 0
 }
 
 // AppendText writes s as a JSON string, see AppendFields.
 func AppendText(b []byte, s string) []byte {
+	bad := 0
+	return appendText(b, s, &bad)
+}
+
+// appendText is AppendText; bad counts the bytes that are not UTF-8.
+func appendText(b []byte, s string, bad *int) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && plain(s[i:i+8]) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
 			i++
@@ -63,6 +83,7 @@ func AppendText(b []byte, s string) []byte {
 				i += n
 				continue
 			}
+			*bad++
 			b = append(append(b, s[start:i]...), "\ufffd"...)
 		} else {
 			b = append(b, s[start:i]...)
@@ -83,6 +104,17 @@ func AppendText(b []byte, s string) []byte {
 		start = i
 	}
 	return append(append(b, s[start:]...), '"')
+}
+
+// plain reports whether eight bytes are ASCII that stands in a JSON string as it
+// is. All at once: a byte below n leaves its high bit set in (x-n*ones)&^x (see
+// "Bit Twiddling Hacks", haszero and hasless).
+func plain(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, slash := x^('"'*ones), x^('\\'*ones)
+	return (x|(x-0x20*ones)|(quote-ones)&^quote|(slash-ones)&^slash)&high == 0
 }
 
 // Valid returns s with every byte that is not UTF-8 replaced by U+FFFD.

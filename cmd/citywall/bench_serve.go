@@ -28,6 +28,7 @@ import (
 	"citywall/eventstore"
 	"citywall/exercise"
 	"citywall/internal/fault"
+	"citywall/pipeline/live"
 )
 
 type benchServeOptions struct {
@@ -90,6 +91,8 @@ type loadReport struct {
 	Disk       int64   `json:"disk_bytes"`            // of the folder, at the end
 	PerMillion float64 `json:"cpu_seconds_per_million"`
 	Processors int     `json:"processors"`
+
+	Busy live.Busy `json:"busy_seconds"`
 }
 
 // Lost is what was acknowledged or handed to TCP and is not stored.
@@ -169,7 +172,8 @@ func runBenchServe(ctx context.Context, s streams, o benchServeOptions) error {
 	if err != nil {
 		return err
 	}
-	r.Findings = a.Health().Findings
+	h := a.Health()
+	r.Findings, r.Busy = h.Findings, h.Busy
 	r.Memory, r.Disk = peakMemory(), folderSize(filepath.Join(dir, "data"))
 	r.Rate, r.PerMillion = float64(r.Stored)/r.Seconds, r.CPU/float64(max(1, r.Stored))*1e6
 	if err := printLoad(s.out, r, o.asJSON); err != nil {
@@ -195,8 +199,10 @@ processor                 %.1f s serving (%.1f s per million), %.1f s sending
 peak memory               %d MB
 disk                      %d MB (%.0f bytes per event)
 findings, incidents       %d, %d
+seconds at work           decode %.1f, keep %.1f, detect %.1f, behave %.1f, record %.1f, hand over %.1f, acknowledge %.1f, observe %.1f, answer %.1f
 `, r.Devices, r.Processors, r.HTTP, r.TCP, r.UDP, r.Stored, r.Lost(), r.UDPLost, r.Rate, r.Seconds, r.Sending, r.CPU, r.PerMillion, r.Generator,
-		r.Memory>>20, r.Disk>>20, float64(r.Disk)/float64(max(1, r.Stored)), r.Findings, r.Incidents)
+		r.Memory>>20, r.Disk>>20, float64(r.Disk)/float64(max(1, r.Stored)), r.Findings, r.Incidents,
+		r.Busy.Decode, r.Busy.Keep, r.Busy.Detect, r.Busy.Behave, r.Busy.Record, r.Busy.HandOver, r.Busy.Acknowledge, r.Busy.Observe, r.Busy.Answer)
 	return err
 }
 

@@ -67,6 +67,8 @@ type made struct {
 
 func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) {
 	m := made{at: s.opt.Now().UTC().Truncate(time.Microsecond)}
+	rows := s.enc.start(b.Events, b.Case) // while DuckDB looks for what it knows
+	defer rows.free()
 	if b.MsgID != "" {
 		r, err := s.w.ExecContext(
 			ctx, `INSERT INTO applied VALUES ($1, $2) ON CONFLICT DO NOTHING`, eventstore.Valid(b.MsgID), m.at,
@@ -101,7 +103,7 @@ func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) 
 			}
 			m.tables = append(m.tables, t)
 		}
-		if err := s.fill(ctx, t, byTable[t], b.Case); err != nil {
+		if err := s.fill(ctx, t, byTable[t], rows); err != nil {
 			return m, fmt.Errorf("fill %s: %w", t, err)
 		}
 	}
@@ -115,7 +117,7 @@ func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) 
 
 // fill appends events to one table. The Appender takes part in the open
 // transaction; Close flushes it.
-func (s *Store) fill(ctx context.Context, table string, events []placed, caseID string) error {
+func (s *Store) fill(ctx context.Context, table string, events []placed, rows *rows) error {
 	return s.w.Raw(func(dc any) (err error) {
 		ap, err := duckdb.NewAppenderFromConn(dc.(driver.Conn), "", table)
 		if err != nil {
@@ -126,7 +128,7 @@ func (s *Store) fill(ctx context.Context, table string, events []placed, caseID 
 			if i&1023 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			row, err := s.enc.encode(p.e, p.when, caseID)
+			row, err := rows.row(p.at)
 			if err != nil {
 				return err
 			}
@@ -141,5 +143,6 @@ func (s *Store) fill(ctx context.Context, table string, events []placed, caseID 
 // placed is an event at its time in the store.
 type placed struct {
 	e    *event.Event
+	at   int // in the batch
 	when time.Time
 }

@@ -40,7 +40,7 @@ func perMillion(b *testing.B, events int, used time.Duration) {
 func BenchmarkAppend(b *testing.B) {
 	for _, size := range []int{200, 5_000, 50_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s, err := Open(b.Context(), Options{Dir: b.TempDir()})
+			s, err := Open(b.Context(), Options{Dir: b.TempDir(), Threads: 1})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func BenchmarkAgain(b *testing.B) {
 // million opens a store of a million events of one day, in order of arrival.
 func million(b *testing.B) (*Store, *storetest.Traffic) {
 	b.Helper()
-	s, err := Open(b.Context(), Options{Dir: b.TempDir()})
+	s, err := Open(b.Context(), Options{Dir: b.TempDir(), Threads: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

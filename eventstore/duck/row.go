@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -22,50 +24,119 @@ import (
 	"citywall/eventstore"
 )
 
-// encoder turns events into rows. It belongs to the one writer.
+// encoder turns the events of a batch into rows, which lie in its memory until
+// the next batch. It belongs to the one writer.
 type encoder struct {
-	row        []driver.Value // reused; the Appender copies
-	buf        []byte
-	origin     event.Origin // of originJSON
-	originJSON string
+	values     []driver.Value // row after row; the Appender copies
+	text       []byte         // what the rows have as fields
+	origin     event.Origin   // of originJSON
+	originJSON driver.Value
+	day        time.Time // of dayValue
+	dayValue   driver.Value
+	common     [128]driver.Value // texts that were met lately, see often
 }
 
-// encode returns the row of e in the order of columns. It is valid until the
-// next call.
-func (c *encoder) encode(e *event.Event, when time.Time, caseID string) ([]driver.Value, error) {
-	v := e.View()
-	if c.origin != constant(e.Origin) || c.originJSON == "" {
+// keptText is how much memory for texts an encoder keeps between batches.
+const keptText = 16 << 20 // bytes
+
+// rows are the events of a batch on their way into rows.
+type rows struct {
+	done chan struct{}
+	c    *encoder
+	err  error // of the event at: the rows before it are there
+	at   int
+}
+
+// start encodes events on another processor. The encoder may not be used again
+// before row or free returns.
+func (c *encoder) start(events []*event.Event, caseID string) *rows {
+	r := &rows{done: make(chan struct{}), c: c}
+	go func() {
+		defer close(r.done)
+		c.values = slices.Grow(c.values[:0], len(events)*len(columns))
+		c.text = c.text[:0]
+		for i, e := range events {
+			if r.err = c.encode(e, caseID); r.err != nil {
+				r.at = i
+				return
+			}
+		}
+	}()
+	return r
+}
+
+// row returns the row of the i-th event in the order of columns. It is valid
+// until free.
+func (r *rows) row(i int) ([]driver.Value, error) {
+	<-r.done
+	if r.err != nil && i >= r.at {
+		return nil, r.err
+	}
+	return r.c.values[i*len(columns) : (i+1)*len(columns)], nil
+}
+
+// free lets go of the events.
+func (r *rows) free() {
+	<-r.done
+	clear(r.c.values)
+	if cap(r.c.text) > keptText {
+		r.c.text = nil
+	}
+}
+
+// encode appends the row of e to values.
+func (c *encoder) encode(e *event.Event, caseID string) error {
+	v, when := e.View(), eventstore.When(e)
+	if c.origin != constant(e.Origin) || c.originJSON == nil {
 		c.origin = constant(e.Origin)
 		b, err := json.Marshal(c.origin)
 		if err != nil {
-			return nil, fmt.Errorf("origin of event %s: %w", e.ID, err)
+			return fmt.Errorf("origin of event %s: %w", e.ID, err)
 		}
 		c.originJSON = string(b)
 	}
-	c.buf = eventstore.AppendFields(c.buf[:0], e.Fields)
-	fields := string(c.buf)
+	if day := dayOf(when); day != c.day || c.dayValue == nil {
+		c.day, c.dayValue = day, day
+	}
+	begin, utf8Only := len(c.text), false
+	c.text, utf8Only = eventstore.AppendFieldsExact(c.text, e.Fields)
+	fields := c.text[begin:len(c.text):len(c.text)]
 	var received, receivedNS driver.Value
 	if eventstore.Timed(e.Received) {
 		received, receivedNS = e.Received, int16(e.Received.Nanosecond()%1000)
 	}
-	c.row = append(
-		c.row[:0],
-		dayOf(when), when, int16(when.Nanosecond()%1000), eventstore.Timed(e.Time),
-		duckdb.UUID(e.ID), string(e.Realm), eventstore.Valid(caseID), text(e.Agency),
+	c.values = append(
+		c.values,
+		c.dayValue, when, int16(when.Nanosecond()%1000), eventstore.Timed(e.Time),
+		duckdb.UUID(e.ID), c.often(string(e.Realm)), eventstore.Valid(caseID), c.often(e.Agency),
 		received, receivedNS,
-		text(e.Source), text(e.Product), text(e.Category), text(e.Service),
+		c.often(e.Source), c.often(e.Product), c.often(e.Category), c.often(e.Service),
 		text(v.Host), address(v.HostAddr), text(v.User.String()), text(v.Target.String()),
 		address(v.Src), text(v.SrcHost), number32(int32(v.SrcPort)),
 		address(v.Dst), text(v.DstHost), number32(int32(v.DstPort)),
-		text(v.Proto), text(v.Service), text(v.EventID), text(v.Channel),
-		text(string(v.Action)), text(string(v.Outcome)), number64(int64(v.Logon)),
+		c.often(v.Proto), c.often(v.Service), c.often(v.EventID), c.often(v.Channel),
+		c.often(string(v.Action)), c.often(string(v.Outcome)), number64(int64(v.Logon)),
 		text(v.Process), text(v.Parent), text(v.Command), text(v.File), text(v.Hash),
-		text(v.Message), text(v.Session), number64(v.BytesOut), number64(v.BytesIn), text(v.Observer),
-		text(e.Origin.Format), text(e.TimeRaw), number64(int64(e.Uncertainty)), e.ZoneAssumed,
+		text(v.Message), text(v.Session), number64(v.BytesOut), number64(v.BytesIn), c.often(v.Observer),
+		c.often(e.Origin.Format), text(e.TimeRaw), number64(int64(e.Uncertainty)), e.ZoneAssumed,
 		c.originJSON, e.Origin.Offset, e.Origin.Line, e.Origin.Record, e.Origin.Chunk,
-		int32(min(len(fields)+len(e.Raw), 1<<31-1)), fields, blob(e.Raw), blob(exact(e)),
+		int32(min(len(fields)+len(e.Raw), 1<<31-1)), fields, blob(e.Raw), blob(exact(e, utf8Only)),
 	)
-	return c.row, nil
+	return nil
+}
+
+// often is text for values that few texts make up: one that was met lately is
+// not made anew.
+func (c *encoder) often(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	n := len(s)
+	slot := &c.common[(n*31+int(s[0])*7+int(s[n/2])*3+int(s[n-1]))%len(c.common)]
+	if kept, ok := (*slot).(string); !ok || kept != s {
+		*slot = eventstore.Valid(strings.Clone(s))
+	}
+	return *slot
 }
 
 // dayOf is the midnight before t: the driver rounds the dates before 1970 up.
@@ -112,14 +183,18 @@ func blob(b []byte) driver.Value {
 	return b
 }
 
+// frame returns the texts of e around its fields.
+func frame(e *event.Event) [13]*string {
+	o := &e.Origin
+	return [...]*string{
+		(*string)(&e.Realm), &e.Agency, &e.TimeRaw, &e.Source, &e.Product, &e.Category, &e.Service,
+		&o.Format, &o.File, &o.Inner, &o.SHA256, &o.Stream, &o.Exhibit,
+	}
+}
+
 // eachText calls f for every text of e in a fixed order.
 func eachText(e *event.Event, f func(*string)) {
-	f((*string)(&e.Realm))
-	o := &e.Origin
-	for _, s := range []*string{
-		&e.Agency, &e.TimeRaw, &e.Source, &e.Product, &e.Category, &e.Service,
-		&o.Format, &o.File, &o.Inner, &o.SHA256, &o.Stream, &o.Exhibit,
-	} {
+	for _, s := range frame(e) {
 		f(s)
 	}
 	for i := range e.Fields {
@@ -132,11 +207,13 @@ func eachText(e *event.Event, f func(*string)) {
 }
 
 // exact returns all texts of e when one of them is not UTF-8 and would come
-// back changed, else nil.
-func exact(e *event.Event) []byte {
-	bad := false
-	eachText(e, func(s *string) { bad = bad || !utf8.ValidString(*s) })
-	if !bad {
+// back changed, else nil; fields says that those of the fields are.
+func exact(e *event.Event, fields bool) []byte {
+	good := fields
+	for _, s := range frame(e) {
+		good = good && utf8.ValidString(*s)
+	}
+	if good {
 		return nil
 	}
 	var b []byte

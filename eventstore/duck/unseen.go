@@ -41,13 +41,13 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 	in := make(map[identityKey]bool, len(b.Events))
 	var timed, untimed []string
 	var times []time.Time
-	for _, e := range b.Events {
+	for i, e := range b.Events {
 		k := identityKey{e.Realm, e.ID}
 		if in[k] {
 			continue
 		}
 		in[k] = true
-		p := placed{e, eventstore.When(e)}
+		p := placed{e, i, eventstore.When(e)}
 		out = append(out, p)
 		if eventstore.Timed(e.Time) {
 			timed, times = append(timed, e.ID.String()), append(times, p.when)

@@ -43,7 +43,8 @@ type correlator struct {
 
 // correlate refills the engine, observes what is handed over, and recomputes
 // incidents when there is something new: soon after findings, later after
-// other events, and never for more than a fifth of the time.
+// other events, and never for more than a sixth of the time, or an eleventh when
+// nothing was found since.
 func (l *Live) correlate(ctx context.Context, stop <-chan struct{}) error {
 	c := &correlator{l: l, recent: newRecent(recentEvents)}
 	st, err := l.p.Queue.Stats(ctx)
@@ -108,17 +109,19 @@ func (c *correlator) next() time.Duration {
 	if c.stopping {
 		return time.Hour
 	}
-	every := c.l.cfg.Quiet
-	if c.urgent {
-		every = c.l.cfg.Recompute
-	}
 	if !c.dirty {
 		return c.l.cfg.Quiet
 	}
-	return max(0, max(every, 5*c.took)-time.Since(c.last))
+	every, rest := c.l.cfg.Quiet, 10*c.took
+	if c.urgent {
+		every, rest = c.l.cfg.Recompute, 5*c.took
+	}
+	return max(0, max(every, rest)-time.Since(c.last))
 }
 
 func (c *correlator) observe(b *batch) {
+	begin := time.Now()
+	defer func() { c.l.st.busy.observe.Add(int64(time.Since(begin))) }()
 	if len(c.stored) > 0 && b.seq > c.openSeq && b.kept.After(c.refilled) {
 		c.stored, c.found = nil, nil
 	}
@@ -158,6 +161,7 @@ func (c *correlator) answer(ctx context.Context) error {
 		return ctx.Err()
 	}
 	c.took = time.Since(begin)
+	c.l.st.busy.answer.Add(int64(c.took))
 	var changed []string
 	err := c.l.insist(ctx, "save incidents", func(ctx context.Context) (err error) {
 		changed, err = c.l.p.SaveIncidents(ctx, is)

@@ -39,11 +39,14 @@ func (l *Live) decode(ctx context.Context, packs []queue.Delivery, out chan<- *b
 	}
 	b := &batch{id: idOf(ms), packs: packs, seq: lowest(packs)}
 	decoded := make([][]*event.Event, len(ms))
+	begin := time.Now()
 	parallel(l.cfg.workers(), len(ms), func(i int) {
 		if ms[i].Blob == nil {
 			decoded[i] = l.message(ctx, ms[i])
+			event.Read(decoded[i]) // the store, the detectors and correlation all ask
 		}
 	})
+	l.st.busy.decode.Add(int64(time.Since(begin)))
 	for i, m := range ms {
 		if m.Blob != nil {
 			if err := l.blob(ctx, m, packs, out); err != nil {
@@ -274,6 +277,7 @@ func (l *Live) blob(ctx context.Context, m *queue.Message, packs []queue.Deliver
 		if len(events) == 0 {
 			return nil
 		}
+		event.Read(events)
 		b := &batch{id: fmt.Sprintf("%s/%d", idOf([]*queue.Message{m}), part), seq: lowest(packs), events: events}
 		for range events {
 			b.from = append(b.from, m)

@@ -119,7 +119,34 @@ type Live struct {
 
 type ruleSet struct{ engine *sigma.Engine }
 
-type counters struct{ events, findings, undecoded, batches atomic.Int64 }
+type counters struct {
+	events, findings, undecoded, batches atomic.Int64
+
+	busy struct { // nanoseconds
+		decode, keep, detect, behave, record, handOver, acknowledge, observe, answer atomic.Int64
+	}
+}
+
+// Busy is for how many seconds each stage has worked since start. The one that
+// works all the time is what the others wait for. Only handing over counts what
+// it waits for correlation.
+type Busy struct {
+	Decode      float64 `json:"decode"`
+	Keep        float64 `json:"keep"`
+	Detect      float64 `json:"detect"`
+	Behave      float64 `json:"behave"`
+	Record      float64 `json:"record"`
+	HandOver    float64 `json:"hand_over"`
+	Acknowledge float64 `json:"acknowledge"`
+	Observe     float64 `json:"observe"` // of correlation: taking events in
+	Answer      float64 `json:"answer"`  // of correlation: working out incidents
+}
+
+func (c *counters) busySeconds() Busy {
+	s := func(n *atomic.Int64) float64 { return time.Duration(n.Load()).Seconds() }
+	b := &c.busy
+	return Busy{s(&b.decode), s(&b.keep), s(&b.detect), s(&b.behave), s(&b.record), s(&b.handOver), s(&b.acknowledge), s(&b.observe), s(&b.answer)}
+}
 
 // New returns a pipeline that is not running yet.
 func New(cfg Config, p Parts) (*Live, error) {
@@ -182,12 +209,12 @@ func (l *Live) Run(ctx context.Context) error {
 	work, stop := afterwards(ctx, l.cfg.Grace)
 	defer stop()
 	stages := []stage{
-		{"keep", l.keep},
-		{"detect", l.detect},
-		{"behave", l.behave},
-		{"record", l.recordFindings},
-		{"hand over", l.handOver},
-		{"acknowledge", l.acknowledge},
+		{"keep", l.keep, &l.st.busy.keep},
+		{"detect", l.detect, &l.st.busy.detect},
+		{"behave", l.behave, &l.st.busy.behave},
+		{"record", l.recordFindings, &l.st.busy.record},
+		{"hand over", l.handOver, &l.st.busy.handOver},
+		{"acknowledge", l.acknowledge, &l.st.busy.acknowledge},
 	}
 	// Before correlation reads findings back: those that warm makes up for come
 	// no other way.
@@ -272,6 +299,7 @@ type Health struct {
 	Undecoded int64            `json:"undecoded"` // records kept as bytes that no decoder understood
 	Batches   int64            `json:"batches"`
 	InFlight  int64            `json:"in_flight"` // packs taken from the queue and not acknowledged
+	Busy      Busy             `json:"busy_seconds"`
 	Trouble   []Trouble        `json:"trouble,omitempty"`
 	Correlate correlation      `json:"correlate"`
 	Behaviour *behaviour.Stats `json:"behaviour,omitempty"` // what the detectors of behaviour saw
@@ -291,7 +319,7 @@ type correlation struct {
 func (l *Live) Health() Health {
 	h := Health{
 		Events: l.st.events.Load(), Findings: l.st.findings.Load(), Undecoded: l.st.undecoded.Load(),
-		Batches: l.st.batches.Load(), InFlight: l.inFlight.Load(), Behaviour: l.behaved.Load(),
+		Batches: l.st.batches.Load(), InFlight: l.inFlight.Load(), Busy: l.st.busySeconds(), Behaviour: l.behaved.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

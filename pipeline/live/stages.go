@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"citywall/detect"
@@ -25,6 +26,7 @@ import (
 type stage struct {
 	name string
 	do   func(ctx context.Context, b *batch) error
+	busy *atomic.Int64 // nanoseconds in do
 }
 
 // run works off in. A batch whose stage fails is let go: it was not
@@ -32,7 +34,9 @@ type stage struct {
 // ends.
 func (s stage) run(ctx context.Context, l *Live, in <-chan *batch, out chan<- *batch) {
 	for b := range in {
+		begin := time.Now()
 		err := s.do(ctx, b)
+		s.busy.Add(int64(time.Since(begin)))
 		if err == nil {
 			err = send(ctx, out, b)
 		}
