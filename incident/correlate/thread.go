@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citywall/asset"
+	"citywall/incident"
 	"citywall/incident/attackpath"
 	"citywall/incident/fact"
 )
@@ -49,6 +50,7 @@ func (a *analysis) trace() {
 		s.paths = g.Search(attackpath.Anchor{Host: s.host, T: s.t + int64(5*time.Second)}, a.badSince)
 	}
 	a.seeded = seeds
+	a.ordinarily(seeds)
 	groups := a.gather(seeds)
 	for n := 0; n < len(groups); {
 		t := a.thread(g, seeds, groups[n])
@@ -109,6 +111,58 @@ func (a *analysis) seeds() []seed {
 		out = append(out, s)
 	}
 	return out
+}
+
+// ordinarily explains seeds that no path leads to, of machines that were destroyed
+// within a day of others: the best of the ordinary ways by which a machine that
+// was in the intruder's hands by then reached it. Two such days in one house at
+// once are rarer than an intruder who moves as administrators do. The way itself
+// is on record, that it was his is inferred.
+func (a *analysis) ordinarily(seeds []seed) {
+	held := map[int]int64{} // since when, by the paths of those that are explained
+	hold := func(h int, t int64) {
+		if old, ok := held[h]; !ok || t < old {
+			held[h] = t
+		}
+	}
+	explained := false
+	for i := range seeds {
+		s := &seeds[i]
+		if !s.impact || len(s.paths[0].Moves) == 0 {
+			continue
+		}
+		explained = true
+		hold(s.host, s.t)
+		for _, m := range s.paths[0].Moves {
+			if !a.moves[m].Effect {
+				hold(a.moves[m].To, a.moves[m].T)
+			}
+		}
+	}
+	if !explained {
+		return
+	}
+	for i := range seeds {
+		s := &seeds[i]
+		if _, known := held[s.host]; known || !s.impact || len(s.paths[0].Moves) > 0 {
+			continue
+		}
+		best := -1
+		for k := range a.moves {
+			m := &a.moves[k]
+			since, ok := held[m.From]
+			if m.To != s.host || m.Entry || m.Effect || !ok || since > m.T+m.Unc || m.T > s.t+m.Unc || s.t-m.T > int64(a.cfg.p.Course) || !a.via[k].capable {
+				continue
+			}
+			if best < 0 || m.Score > a.moves[best].Score {
+				best = k
+			}
+		}
+		if best >= 0 {
+			a.via[best].grade = incident.Inferred
+			s.paths[0].Moves, s.paths[0].First, s.paths[0].Open, s.paths[0].Joins = []int{best}, a.moves[best].From, false, true
+		}
+	}
 }
 
 // gather unites seeds whose best paths share a host or an outside address, and
