@@ -4,6 +4,7 @@
 package jsonl
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -99,4 +100,65 @@ func FuzzEnvelope(f *testing.F) {
 			t.Fatalf("%v, %d events, %+v", err, n, st)
 		}
 	})
+}
+
+// Who acted, from where, on what, and how it went, as a person reads it off the
+// record.
+func TestAuditViews(t *testing.T) {
+	for _, c := range []struct{ name, record, want string }{
+		{
+			"aws", `{"eventVersion":"1","userIdentity":{"type":"IAMUser","userName":"wu","accessKeyId":"AKIA"},"eventTime":"2026-03-13T10:50:00Z","eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","sourceIPAddress":"203.0.113.9","errorMessage":"Failed authentication","responseElements":{"ConsoleLogin":"Failure"}}`,
+			`logon_failed failure wu 203.0.113.9 ConsoleLogin "ConsoleLogin Failed authentication"`,
+		},
+		{
+			"aws, a role", `{"eventVersion":"1","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/r/s"},"eventTime":"2026-03-13T10:50:00Z","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket","sourceIPAddress":"AWS Internal","errorCode":"AccessDenied"}`,
+			` failure arn:aws:sts::1:assumed-role/r/s invalid IP DeleteBucket "DeleteBucket"`,
+		},
+		{
+			"azure sign-in", `{"time":"2026-03-13T10:50:00Z","operationName":"Sign-in activity","category":"SignInLogs","resultType":"50126","properties":{"userPrincipalName":"wu@city.example","ipAddress":"203.0.113.9","appDisplayName":"Azure Portal"}}`,
+			`logon_failed failure city\wu 203.0.113.9 Sign-in activity "Sign-in activity"`,
+		},
+		{
+			"graph sign-in", `{"createdDateTime":"2026-03-13T10:50:00Z","userPrincipalName":"wu@city.example","appDisplayName":"x","conditionalAccessStatus":"success","ipAddress":"203.0.113.9","status":{"errorCode":0}}`,
+			`logon success city\wu 203.0.113.9  "x"`,
+		},
+		{
+			"azure audit", `{"activityDateTime":"2026-03-13T10:50:00Z","activityDisplayName":"Delete user","loggedByService":"Core Directory","result":"success","initiatedBy":{"user":{"userPrincipalName":"wu@city.example","ipAddress":"203.0.113.9"}},"targetResources":[{"userPrincipalName":"lin@city.example"}]}`,
+			` success city\wu 203.0.113.9 Delete user "Delete user"`,
+		},
+		{
+			"gcp", `{"protoPayload":{"serviceName":"compute.googleapis.com","methodName":"v1.compute.firewalls.delete","authenticationInfo":{"principalEmail":"wu@city.example"},"requestMetadata":{"callerIp":"203.0.113.9"}},"timestamp":"2026-03-13T10:50:00Z"}`,
+			`  city\wu 203.0.113.9 v1.compute.firewalls.delete "v1.compute.firewalls.delete"`,
+		},
+		{
+			"okta", `{"published":"2026-03-13T10:50:00.000Z","eventType":"user.session.start","displayMessage":"User login to Okta","actor":{"id":"a","alternateId":"wu@city.example"},"client":{"ipAddress":"203.0.113.9"},"outcome":{"result":"FAILURE"}}`,
+			`logon_failed failure city\wu 203.0.113.9 user.session.start "User login to Okta"`,
+		},
+		{
+			"m365", `{"CreationTime":"2026-03-13T10:50:00","Operation":"UserLoggedIn","Workload":"AzureActiveDirectory","ResultStatus":"Success","UserId":"wu@city.example","ClientIP":"203.0.113.9"}`,
+			`logon success city\wu 203.0.113.9 UserLoggedIn "UserLoggedIn"`,
+		},
+		{
+			"kubernetes", `{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":"i","verb":"create","requestURI":"/api/v1/pods","user":{"username":"wu"},"sourceIPs":["203.0.113.9"],"requestReceivedTimestamp":"2026-03-13T10:50:00Z"}`,
+			`  wu 203.0.113.9 create "create /api/v1/pods"`,
+		},
+		{
+			"github", `{"@timestamp":1773399000000,"_document_id":"d","action":"repo.destroy","actor":"wu","actor_ip":"203.0.113.9","repo":"city/x"}`,
+			`  wu 203.0.113.9 repo.destroy "repo.destroy city/x"`,
+		},
+		{
+			"opencanary", `{"dst_host":"10.0.0.1","dst_port":22,"utc_time":"2026-03-13 10:50:00.000000","logdata":{"USERNAME":"root"},"logtype":4002,"node_id":"n","src_host":"203.0.113.9","src_port":4}`,
+			`alert   203.0.113.9 4002 "OpenCanary 4002"`,
+		},
+	} {
+		e, err := record([]byte(c.record), format.Pos{}, format.Source{})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		v := e.View()
+		if got := fmt.Sprintf("%s %s %s %s %s %q", v.Action, v.Outcome, v.User, v.Src, v.EventID, v.Message); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+	}
 }
