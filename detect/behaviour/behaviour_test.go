@@ -75,6 +75,17 @@ func logons(n int, every time.Duration, account func(int) string, last event.Act
 	return out
 }
 
+// gateway is an address outside that tries so many accounts, a minute each, and
+// logs on with another after a while.
+func gateway(n int, after time.Duration) []seen {
+	l := logons(n, time.Minute, func(i int) string { return fmt.Sprint("u", i) }, "")
+	l = append(l, seen{l[n-1].at + after, event.View{Action: event.Logon, Service: "vpn", Target: asset.Account{Name: "right"}}})
+	for i := range l {
+		l[i].v.Host, l[i].v.Src = "", ip(203, 0, 113, 9)
+	}
+	return l
+}
+
 func queries(n int, every time.Duration, name func(int) string) (out []seen) {
 	for i := range n {
 		out = append(out, seen{time.Duration(i) * every, event.View{Action: event.DNS, Src: ip(10, 1, 1, 9), Message: name(i)}})
@@ -242,6 +253,17 @@ func TestDetectors(t *testing.T) {
 		{"an old password is saved, and mended", logons(31, 20*time.Second, func(int) string { return "lin" }, event.Logon), []string{bruteKind.Title}},
 		{"brute force that succeeds", logons(101, time.Second, func(int) string { return "admin" }, event.Logon), []string{bruteKind.Title, sprayWonKind.Title}},
 		{"mistyped and right", logons(4, 3*time.Second, func(int) string { return "lin" }, event.Logon), nil},
+
+		{"four accounts from outside, and then one that is right", gateway(4, 10*time.Minute), []string{outsideWonKind.Title}},
+		{"three", gateway(3, 10*time.Minute), nil},
+		{"an hour later", gateway(4, time.Hour), nil},
+		{"from inside", func() []seen {
+			l := gateway(4, 10*time.Minute)
+			for i := range l {
+				l[i].v.Src = ip(10, 1, 1, 9)
+			}
+			return l
+		}(), nil},
 
 		{"data in names", queries(40, time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }), []string{tunnelKind.Title}},
 		{"across the edge of a window", append(queries(25, 10*time.Second, func(i int) string { return code(i, 40) + ".t.example.com" }), shifted(queries(25, 10*time.Second, func(i int) string { return code(i+100, 40) + ".t.example.com" }), 5*time.Minute)...), []string{tunnelKind.Title}},

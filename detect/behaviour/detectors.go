@@ -17,7 +17,7 @@ func detectors(ours []netip.Prefix) []detector {
 // Kinds returns what the detectors can say.
 func Kinds() []Kind {
 	return []Kind{
-		scanKind, scanSureKind, scanOutsideKind, fanKind, fanSlowKind, shareKind, edgeKind, hoursKind, sprayKind, bruteKind, sprayWonKind, beaconKind,
+		scanKind, scanSureKind, scanOutsideKind, fanKind, fanSlowKind, shareKind, edgeKind, hoursKind, sprayKind, bruteKind, sprayWonKind, outsideWonKind, beaconKind,
 		exfilKind, exfilSlowKind, tunnelKind, tunnelHashKind, massFileKind,
 		alertNewKind, alertFloodKind,
 	}

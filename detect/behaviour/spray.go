@@ -19,6 +19,8 @@ const (
 	spraySources  = 20_000
 	sprayMost     = 256 // accounts remembered of one source in a window
 	sprayHeavy    = 1 << 18
+	outsideTried  = 4                // accounts of one source outside that fail in a window
+	outsideMemory = 30 * time.Minute // within which a logon from there counts
 	sprayPause    = 30 * time.Minute // between two findings about one source
 )
 
@@ -44,6 +46,15 @@ var sprayWonKind = Kind{
 	Tags:    []string{"attack.credential-access", "attack.t1110", "attack.initial-access", "attack.t1078"},
 }
 
+// outsideWonKind is what a gateway shows of somebody who has guessed: from one
+// address outside a few wrong names, and then one that is right.
+var outsideWonKind = Kind{
+	ID: "8d0f8f8e-54c6-4b8e-9c0f-7c1a0c5b1204", Detector: "spray", Title: "An address outside tried several accounts and then logs on", Level: detect.Medium,
+	Formula: "A logon succeeds from an address outside from which at least 4 accounts failed to log on within 10 minutes, not more than 30 minutes ago",
+	Meaning: detect.Meaning{Step: detect.StepEntry, Technique: "T1110", Techniques: []string{"T1110", "T1078", "T1133"}, Subject: "src"},
+	Tags:    []string{"attack.credential-access", "attack.t1110", "attack.initial-access", "attack.t1078", "attack.t1133"},
+}
+
 // spray counts failed logons of each source over a window.
 type spray struct {
 	Inside  table[string, guesser] `json:"inside"`
@@ -57,6 +68,8 @@ type guesser struct {
 	Lanes   lanes[guesses]  `json:"lanes"`
 	Guessed int64           `json:"guessed,omitempty"` // second of the last spray or brute force
 	Won     map[string]bool `json:"won,omitempty"`     // accounts whose success was said since it guessed
+	Tried   int64           `json:"tried,omitempty"`   // outside: second in which several accounts had failed last
+	Entered int64           `json:"entered,omitempty"` // likewise: second of a logon after that, which was told
 	Spoke   int64           `json:"spoke,omitempty"`
 }
 
@@ -99,6 +112,12 @@ func (s *spray) observe(r *report, e *event.Event, v *event.View) {
 	part := partOf(now, sprayWindow)
 	if v.Action == event.Logon {
 		x := t.get(who)
+		if x != nil && x.Tried != 0 && apart(now, x.Tried) <= outsideMemory && (x.Entered == 0 || apart(now, x.Entered) > outsideMemory) {
+			x.Entered = now
+			y := x.Lanes.pick(now, outsideMemory)
+			r.find(&outsideWonKind, who, y.Refs, []detect.Matched{{Field: "account", Value: account}, {Field: "source", Value: who}},
+				fmt.Sprintf("at least %d accounts failed from there within 10 minutes, the last %s before", outsideTried, apart(now, x.Tried)))
+		}
 		if x == nil || x.Guessed == 0 || x.Won[account] || apart(now, x.Guessed) > sprayWindow {
 			return
 		}
@@ -139,6 +158,9 @@ func (s *spray) observe(r *report, e *event.Event, v *event.View) {
 	}
 	all := y.All.add(part, 1)
 	y.Refs = keepRef(recent(y.Refs, now, sprayWindow), e)
+	if t == &s.Outside && len(y.Accounts) >= outsideTried {
+		x.Tried = max(x.Tried, now)
+	}
 	var k *Kind
 	switch {
 	case len(y.Accounts) >= sprayAccounts:
