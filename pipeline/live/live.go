@@ -228,7 +228,7 @@ func (l *Live) Run(ctx context.Context) error {
 	})
 	wg.Go(func() { l.sources.run(ctx, l.announce) })
 
-	taken := make(chan *batch)
+	taken := make(chan *batch, ahead)
 	in := (<-chan *batch)(taken)
 	for _, s := range stages {
 		from, out := in, make(chan *batch)
@@ -255,6 +255,11 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 	return errors.Join(err, l.sources.save())
 }
+
+// ahead is how many decoded batches may wait for the store. It stands still now
+// and then, for a second, while DuckDB writes a checkpoint; decoding goes on
+// meanwhile, and has something to give when the store comes back.
+const ahead = 2
 
 // Settle waits until everything that was on the queue when it was called has
 // been acknowledged and the incidents are those of all of it.

@@ -21,8 +21,8 @@ import (
 )
 
 // stage is one step of the path. Each has one goroutine, so batches stay in
-// order, and at most one waits before each: memory is bounded by the number of
-// stages.
+// order, and at most one waits before each, and ahead more before the first:
+// memory is bounded by the number of stages.
 type stage struct {
 	name string
 	do   func(ctx context.Context, b *batch) error
