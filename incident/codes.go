@@ -80,6 +80,7 @@ const (
 	LogsBeginAt    = "logs_begin"       // {time, before_s}: the first sign comes so soon after the logs begin that nothing before is known to be good
 	QuietBefore    = "quiet_before"     // {days, until}: so many days of records without a sign
 	OrdinaryDay    = "ordinary_day"     // {until}: nothing shows the way in; the last whole day without any sign ended then
+	BeyondDoubt    = "beyond_doubt"     // {time}: what may have been the first is of time and cannot be told from ordinary use; the upper end is the first moment beyond doubt
 	CameBefore     = "came_before"      // {time}: visits that look alike go back to where the logs begin
 	NoOrdinaryDay  = "no_ordinary_day"  // {time}: nothing shows the way in, and no whole day since the logs begin is without a sign
 	OnlyAttempts   = "only_attempts"    // {until, attempts}: until then attempts, no success

@@ -39,6 +39,7 @@ func Interval(f Facts) incident.FirstCompromise {
 	}
 	if f.Surely.After(f.FirstBad) {
 		out.Latest = f.Surely
+		out.FirstBad = reason(incident.BeyondDoubt, "time", stamp(f.FirstBad))
 	}
 	quietUntil := f.FirstBad
 	if !f.SameWay.IsZero() && f.SameWay.Before(quietUntil) {

@@ -52,7 +52,7 @@ func TestInterval(t *testing.T) {
 // that may have been he.
 func TestSurely(t *testing.T) {
 	f := patientzero.Facts{LogsBegin: day(0), FirstBad: day(3), LastGood: day(2.9), Seen: true, Quiet: 24 * time.Hour, Surely: day(3.5)}
-	if got := patientzero.Interval(f); !got.Latest.Equal(day(3.5)) || !got.Earliest.Equal(day(2.9)) {
+	if got := patientzero.Interval(f); !got.Latest.Equal(day(3.5)) || !got.Earliest.Equal(day(2.9)) || got.FirstBad.Code != incident.BeyondDoubt {
 		t.Errorf("%+v", got)
 	}
 	f.Surely = day(2)
