@@ -147,6 +147,30 @@ func TestBothWaysBeyondBudgets(t *testing.T) {
 	}
 }
 
+// Nothing is allocated for a record of its own: what its receiver keeps comes in
+// blocks that several records share, a few of them for a dozen records.
+func TestAllocations(t *testing.T) {
+	var r []evtxwrite.Record
+	for range 3000 {
+		r = append(r, sample(
+			evtxwrite.Field{Name: "CommandLine", Value: `C:\Windows\System32\cmd.exe /c "whoami"`},
+			evtxwrite.Field{Name: "ProcessId", Type: evtxwrite.Uint32, Value: "4711"},
+			evtxwrite.Field{Name: "LogonId", Type: evtxwrite.Hex64, Value: "0x3e7"},
+		))
+	}
+	data := written(t, r...)
+	k := &shop{workers: 1}
+	n := testing.AllocsPerRun(3, func() {
+		if _, err := k.decode(t.Context(), bytes.NewReader(data), format.Source{SHA256: "x"}, func(*event.Event) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if k.ran.Load() != 4*3000 || n/3000 > 0.4 {
+		t.Errorf("%.2f allocations a record; %d of %d records ran as programs", n/3000, k.ran.Load(), 4*3000)
+	}
+	t.Logf("%.2f allocations a record", n/3000)
+}
+
 // A definition that names one long name a thousand times would have a signature
 // of megabytes, and there may be a thousand such definitions.
 func TestSignatureBound(t *testing.T) {
