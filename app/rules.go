@@ -82,7 +82,7 @@ func (a *App) openBook(ctx context.Context) (*rulebook.Book, error) {
 			}
 			return values
 		},
-		Detectors: detectors, Store: a.findings, Scope: cityScope,
+		Detectors: detectors, Store: a.findings,
 		Licences: map[string]string{ownRules: "Apache-2.0", rulebook.Behaviour: "Apache-2.0"}, Now: a.now,
 	})
 }

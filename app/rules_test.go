@@ -167,7 +167,7 @@ func TestPlaceholders(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	l, err := a.rules.List(t.Context(), rulebook.Query{Sets: []string{folder}, Sort: rulebook.ByTitle})
+	l, err := a.rules.List(t.Context(), cityScope, rulebook.Query{Sets: []string{folder}, Sort: rulebook.ByTitle})
 	if err != nil || l.Of(rulebook.Waiting) != 1 || a.rules.Engine().Rule("11111111-0000-4000-8000-000000000100") == nil {
 		t.Errorf("%+v %v", l.Rules, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"citywall/asset"
 	"citywall/detect/detectdb"
 	"citywall/detect/sigma"
-	"citywall/identity"
 	"citywall/internal/db"
 	"citywall/internal/shared"
 )
@@ -36,7 +35,7 @@ func large(b *testing.B) *Book {
 			}
 			return []sigma.Set{s}, func() { c.Close() }, nil
 		},
-		Store: store, Scope: identity.Scope{Realm: asset.City},
+		Store: store,
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -56,7 +55,7 @@ func BenchmarkReload(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	book := large(b)
 	for b.Loop() {
-		if _, err := book.List(b.Context(), Query{Sort: ByNoise, Limit: 100, Cover: true}); err != nil {
+		if _, err := book.List(b.Context(), city, Query{Sort: ByNoise, Limit: 100, Cover: true}); err != nil {
 			b.Fatal(err)
 		}
 	}

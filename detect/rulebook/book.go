@@ -27,7 +27,6 @@ import (
 	"citywall/detect"
 	"citywall/detect/detectdb"
 	"citywall/detect/sigma"
-	"citywall/identity"
 	"citywall/internal/fault"
 )
 
@@ -41,7 +40,6 @@ type Config struct {
 	// are listed, and can be switched off, like those of the sets.
 	Detectors []Detector
 	Store     *detectdb.Store
-	Scope     identity.Scope    // of the findings that are counted
 	Licences  map[string]string // of sets whose rules name none, by the set's name
 	Now       func() time.Time
 }

@@ -16,6 +16,7 @@ import (
 	"citywall/detect/coverage"
 	"citywall/detect/detectdb"
 	"citywall/detect/sigma"
+	"citywall/identity"
 	"citywall/internal/fault"
 )
 
@@ -179,8 +180,8 @@ func (q Query) Validate() error {
 	return nil
 }
 
-// List answers q. Sets are those of all rules.
-func (b *Book) List(ctx context.Context, q Query) (List, error) {
+// List answers q. Sets are those of all rules; findings are counted within sc.
+func (b *Book) List(ctx context.Context, sc identity.Scope, q Query) (List, error) {
 	if err := q.Validate(); err != nil {
 		return List{}, err
 	}
@@ -188,7 +189,7 @@ func (b *Book) List(ctx context.Context, q Query) (List, error) {
 	if !q.Quick {
 		now := b.cfg.Now()
 		var err error
-		if counts, err = b.cfg.Store.CountByRule(ctx, b.cfg.Scope, now.AddDate(0, 0, -30), now.Add(24*time.Hour)); err != nil {
+		if counts, err = b.cfg.Store.CountByRule(ctx, sc, now.AddDate(0, 0, -30), now.Add(24*time.Hour)); err != nil {
 			return List{}, err
 		}
 	}
@@ -389,8 +390,8 @@ type Named struct {
 
 // Rule returns all about the rule with that id. A refused one is found by its id
 // too, when no other has it.
-func (b *Book) Rule(ctx context.Context, id string) (Detail, error) {
-	l, err := b.List(ctx, Query{})
+func (b *Book) Rule(ctx context.Context, sc identity.Scope, id string) (Detail, error) {
+	l, err := b.List(ctx, sc, Query{})
 	if err != nil {
 		return Detail{}, err
 	}

@@ -57,6 +57,8 @@ const (
 	failedID, manyID, scanID         = "11111111-0000-4000-8000-000000000005", "11111111-0000-4000-8000-000000000006", "22222222-0000-4000-8000-000000000001"
 )
 
+var city = identity.Scope{Realm: asset.City}
+
 var now = time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)
 
 type shelf struct {
@@ -86,7 +88,7 @@ func (s *shelf) open(t *testing.T) *Book {
 	b, err := Open(t.Context(), Config{
 		Sets:      func() ([]sigma.Set, func(), error) { return []sigma.Set{{Name: "set", FS: s.files}}, func() {}, nil },
 		Detectors: []Detector{{Rule: detect.Rule{ID: scanID, Title: "Scan", Hash: "aa", Level: detect.Medium}, Formula: "n > 3"}},
-		Store:     s.store, Scope: identity.Scope{Realm: asset.City}, Now: func() time.Time { return now },
+		Store:     s.store, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func (s *shelf) open(t *testing.T) *Book {
 
 func list(t *testing.T, b *Book, q Query) List {
 	t.Helper()
-	l, err := b.List(t.Context(), q)
+	l, err := b.List(t.Context(), city, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,8 +287,11 @@ func TestQuery(t *testing.T) {
 	if r.Matches != 3 || r.Per10k < 3333 || r.Per10k > 3334 {
 		t.Errorf("%d of 9 events matched, %v of 10,000", r.Matches, r.Per10k)
 	}
+	if l, err := b.List(t.Context(), identity.Scope{Realm: asset.City, Agencies: []string{"water"}}, Query{Text: "Many"}); err != nil || l.Rules[0].Fired != 0 {
+		t.Errorf("an agency sees how often a rule fired at others: %+v %v", l.Rules, err)
+	}
 	for _, q := range []Query{{Sort: "x"}, {States: []State{"x"}}, {Limit: -1}} {
-		if _, err := b.List(t.Context(), q); !fault.Is(err, fault.Invalid) {
+		if _, err := b.List(t.Context(), city, q); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}
@@ -294,24 +299,24 @@ func TestQuery(t *testing.T) {
 
 func TestRule(t *testing.T) {
 	b := newShelf(t).open(t)
-	many, err := b.Rule(t.Context(), manyID)
+	many, err := b.Rule(t.Context(), city, manyID)
 	if err != nil || len(many.Counts) != 1 || many.Counts[0].ID != failedID {
 		t.Errorf("%+v %v", many, err)
 	}
-	if f, err := b.Rule(t.Context(), failedID); err != nil || len(f.CountedBy) != 1 || f.CountedBy[0].ID != manyID || !f.Link {
+	if f, err := b.Rule(t.Context(), city, failedID); err != nil || len(f.CountedBy) != 1 || f.CountedBy[0].ID != manyID || !f.Link {
 		t.Errorf("%+v %v", f, err)
 	}
-	if d, err := b.Rule(t.Context(), scanID); err != nil || d.Formula != "n > 3" {
+	if d, err := b.Rule(t.Context(), city, scanID); err != nil || d.Formula != "n > 3" {
 		t.Errorf("%+v %v", d, err)
 	}
-	if r, err := b.Rule(t.Context(), oldID); err != nil || r.State != Refused {
+	if r, err := b.Rule(t.Context(), city, oldID); err != nil || r.State != Refused {
 		t.Errorf("%+v %v", r, err)
 	}
 	if !b.Has(shellID) || !b.Has(scanID) || b.Has(oldID) || b.Has("") {
 		t.Error("which rules there are")
 	}
 	for _, id := range []string{"", "x"} {
-		if _, err := b.Rule(t.Context(), id); !fault.Is(err, fault.NotFound) {
+		if _, err := b.Rule(t.Context(), city, id); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

@@ -37,7 +37,7 @@ func (d *Desk) ListRules(ctx context.Context, who Who, q rulebook.Query) (rulebo
 	if err != nil {
 		return rulebook.List{}, err
 	}
-	return b.List(ctx, q)
+	return b.List(ctx, who.Scope(), q)
 }
 
 // Rule returns all about one rule.
@@ -46,7 +46,7 @@ func (d *Desk) Rule(ctx context.Context, who Who, id string) (rulebook.Detail, e
 	if err != nil {
 		return rulebook.Detail{}, err
 	}
-	return b.Rule(ctx, id)
+	return b.Rule(ctx, who.Scope(), id)
 }
 
 // SwitchRuleOff ends the findings of a rule until it is switched on again.

@@ -10,14 +10,12 @@ import (
 	"testing/fstest"
 	"time"
 
-	"citywall/asset"
 	"citywall/detect"
 	"citywall/detect/behaviour"
 	"citywall/detect/detectdb"
 	"citywall/detect/rulebook"
 	"citywall/detect/sigma"
 	"citywall/event"
-	"citywall/identity"
 	ownrules "citywall/rules"
 )
 
@@ -127,7 +125,7 @@ func (s *Site) rules(t testing.TB, ctx context.Context, findings *detectdb.Store
 		Sets: func() ([]sigma.Set, func(), error) {
 			return []sigma.Set{{Name: "citywall", FS: ownrules.FS}, {Name: community, FS: communityRules}}, func() {}, nil
 		},
-		Detectors: detectors, Store: findings, Scope: identity.Scope{Realm: asset.City},
+		Detectors: detectors, Store: findings,
 		Licences: map[string]string{"citywall": "Apache-2.0", rulebook.Behaviour: "Apache-2.0"},
 		Now:      func() time.Time { return at.Add(time.Duration(s.ahead.Load())) },
 	})
