@@ -64,6 +64,12 @@ func TestServices(t *testing.T) {
 			"audit.log": "type=SYSCALL msg=audit(1773398400.123:501): arch=c000003e syscall=59 success=yes exit=0 pid=1 uid=0 comm=\"cp\" exe=\"/usr/bin/cp\"\ntype=EXECVE msg=audit(1773398400.123:501): argc=3 a0=\"cp\" a1=\"/bin/sh\" a2=\"/tmp/x\"",
 			"audispd":   "Mar 13 18:40:00 web01 audispd: type=EXECVE msg=audit(1773398400.123:515): argc=3 a0=\"cp\" a1=\"/bin/sh\" a2=\"/tmp/x\"",
 		}},
+		{[]string{"Cisco Disabling Logging"}, map[string]string{
+			"ios": "<189>4716: Mar 13 18:50:00.800: %PARSER-5-CFGLOG_LOGGEDCMD: User:admin  logged command:no logging host 10.0.0.50",
+		}},
+		{[]string{"Juniper BGP Missing MD5"}, map[string]string{
+			"junos": "<29>Mar 13 18:50:00 r1 rpd[1200]: tcp_auth_ok: Packet from 10.0.0.9:179 missing MD5 digest",
+		}},
 	} {
 		for name, text := range c.logs {
 			f, ok := ingest.Recognise([]byte(text + "\n"))
