@@ -32,11 +32,12 @@ type crew struct {
 
 // job is a block on its way.
 type job struct {
-	buf  []byte // 64 KiB
-	b    []byte // of these, what the file has
-	n    int32
-	base int64
-	out  chan *batch
+	buf   []byte // 64 KiB
+	b     []byte // of these, what the file has
+	n     int32
+	base  int64
+	out   chan *batch
+	ended bool // the last batch was taken from out
 }
 
 var errStopped = errors.New("nobody listens")
@@ -132,10 +133,13 @@ func (c *crew) alone(j *job) error {
 			return p.reset(), err
 		}
 	}
-	err := c.own.job(j)
+	k := c.own
+	c.own = nil // after a panic of the receiver it is not used again
+	err := k.job(j)
 	if err == nil {
-		_, err = c.own.send(c.own.out)
+		_, err = k.send(k.out)
 	}
+	c.own = k
 	c.d.jobs.put(j)
 	return err
 }
@@ -187,23 +191,34 @@ func (c *crew) next(ctx context.Context) error {
 	}
 	j := c.queue[0]
 	c.queue = c.queue[1:]
-	var err error
-	var panicked any
-	for ends := false; !ends; {
+	defer c.clear(j)
+	for !j.ended {
 		p := <-j.out
-		ends, panicked = p.ends, p.panicked
-		if err == nil {
-			if err = c.d.take(p); err != nil {
-				c.stop.Store(true)
-			}
+		j.ended = p.ends
+		panicked := p.panicked
+		err := c.d.take(p)
+		c.d.batches.put(p.reset())
+		if panicked != nil {
+			panic(panicked)
 		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clear makes a job ready for its next use. What it still holds is not handed
+// over, and then nobody listens any more.
+func (c *crew) clear(j *job) {
+	for !j.ended {
+		c.stop.Store(true)
+		p := <-j.out
+		j.ended = p.ends
 		c.d.batches.put(p.reset())
 	}
+	j.ended = false
 	c.d.jobs.put(j)
-	if panicked != nil {
-		panic(panicked)
-	}
-	return err
 }
 
 // finish hands over all that is left.
@@ -232,14 +247,7 @@ func (c *crew) dismiss() {
 	c.stop.Store(true)
 	close(c.work)
 	for _, j := range c.queue {
-		for p := range j.out {
-			ends := p.ends
-			c.d.batches.put(p.reset())
-			if ends {
-				break
-			}
-		}
-		c.d.jobs.put(j)
+		c.clear(j)
 	}
 	c.queue = nil
 	c.wg.Wait()

@@ -82,6 +82,36 @@ func TestCrewStops(t *testing.T) {
 	}
 }
 
+// A panic of the receiver comes back to its caller, at whatever event.
+func TestCrewReceiverPanics(t *testing.T) {
+	data := chunks(t)
+	for _, workers := range []int{1, 4} {
+		s := &shop{workers: workers}
+		for _, at := range []int{1, 64, 65, 700, 1935} {
+			n := 0
+			func() {
+				defer func() {
+					if p := recover(); p != "full" {
+						t.Errorf("%d workers: panic %v", workers, p)
+					}
+				}()
+				_, _ = s.decode(context.Background(), bytes.NewReader(data), format.Source{}, func(*event.Event) error {
+					if n++; n == at {
+						panic("full")
+					}
+					return nil
+				})
+			}()
+			if n != at {
+				t.Errorf("%d workers: %d events, want %d", workers, n, at)
+			}
+		}
+		if _, st, _ := decodeBy(t, data, format.Source{}, s); st.Decoded != 1935 {
+			t.Errorf("%d workers: %d events afterwards", workers, st.Decoded)
+		}
+	}
+}
+
 // A panic reaches those who wait for the decoder, whose guard knows what to do.
 func TestCrewPanics(t *testing.T) {
 	data := chunks(t)
