@@ -48,7 +48,7 @@ import (
 // Stats counts what a Set saw.
 type Stats struct {
 	Events    int64            `json:"events"`
-	NoTime    int64            `json:"no_time"`   // events without a time: passed over
+	NoTime    int64            `json:"no_time"`   // events without a time, or of before 1970: passed over
 	Forgotten int64            `json:"forgotten"` // entities let go because memory was full
 	Findings  map[string]int64 `json:"findings"`  // by detector
 }
@@ -89,20 +89,15 @@ func (s *Set) Own(ours []netip.Prefix) {
 
 // Observe shows one event to every detector and returns what they say.
 func (s *Set) Observe(e *event.Event) []detect.Finding {
-	s.st.Events++
-	if e.Time.IsZero() {
-		s.st.NoTime++
-		return nil
-	}
 	v := e.View()
-	return s.see(e, &v)
+	return s.ObserveView(e, &v)
 }
 
 // ObserveView is Observe for one whose view is known; of the event it reads time,
 // id, origin, realm, agency, product and category only.
 func (s *Set) ObserveView(e *event.Event, v *event.View) []detect.Finding {
 	s.st.Events++
-	if e.Time.IsZero() {
+	if e.Time.Unix() <= 0 { // a clock that was never set says nothing of order either
 		s.st.NoTime++
 		return nil
 	}

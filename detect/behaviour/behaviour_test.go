@@ -361,6 +361,27 @@ func TestSnapshot(t *testing.T) {
 	})
 }
 
+// A time of before 1970, or none, is passed over and counted; one of far ahead
+// breaks nothing.
+func TestOddTimes(t *testing.T) {
+	s := New()
+	var views []event.View
+	for _, g := range [][]seen{contacts(ip(10, 1, 1, 9), 2, 0, func(int) bool { return true }), logons(2, 0, func(int) string { return "u" }, ""), queries(2, 0, func(i int) string { return code(i, 40) + ".example.com" }), files(2, 0, func(i int) string { return fmt.Sprint(`D:\a.docx.locked`, i) }), calls(2, time.Minute, 1, 1), uploads(mb)} {
+		for _, x := range g {
+			views = append(views, x.v)
+		}
+	}
+	odd := []time.Time{{}, time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(1970, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), t0, time.Date(1970, 1, 1, 0, 0, 2, 0, time.UTC)}
+	for i, at := range odd {
+		for k := range views {
+			s.ObserveView(&event.Event{ID: event.NewID("odd", "", uint64(i*100+k)), Time: at}, &views[k])
+		}
+	}
+	if st := s.Stats(); st.NoTime != int64(3*len(views)) || st.Events != int64(len(odd)*len(views)) {
+		t.Errorf("%+v", st)
+	}
+}
+
 // What is not a snapshot of this version is refused, and the Set works as new.
 func TestRestoreRefuses(t *testing.T) {
 	for _, doc := range []string{"", "{", `{"version":99}`, `{"version":2,"detectors":{"scan":[]}}`} {
