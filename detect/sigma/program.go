@@ -20,7 +20,7 @@ type binding struct {
 	pairs  []string
 }
 
-// atom is an item bound to its fields: what is memoised for an event.
+// atom is an item bound to its fields, once for all rules that have it.
 type atom struct {
 	field int32 // index of the binding; keywordField for keywords
 	chain chain
