@@ -72,7 +72,7 @@ func TestExercises(t *testing.T) {
 	}
 	log(t, &r)
 	held(t, &r, []bar{
-		{"recon", "scan", 0.8}, {"discovery", "scan", 0.6}, {"discovery", "", 0.6}, {"lateral", "", 0.15}, {"lateral", "admin-shares", 0.05}, {"lateral", "fan-out", 0.05},
+		{"recon", "alerts", 0.8}, {"entry", "spray", 0.1}, {"discovery", "scan", 0.6}, {"discovery", "", 0.6}, {"lateral", "", 0.1}, {"lateral", "admin-shares", 0.05},
 		{"control", "beacon", 0.6}, {"exfiltration", "exfil", 0.9}, {"encryption", "mass-file", 0.9},
 	})
 	medium := int64(0)
