@@ -112,20 +112,23 @@ func (s *Server) rule(w http.ResponseWriter, r *http.Request, c door.Caller) err
 }
 
 func (s *Server) switchRuleOff(w http.ResponseWriter, r *http.Request, c door.Caller) error {
-	return switchRule(w, r, c, s.Desk.SwitchRuleOff, "rule_off")
+	return s.switchRule(w, r, c, s.Desk.SwitchRuleOff, "rule_off")
 }
 
 func (s *Server) switchRuleOn(w http.ResponseWriter, r *http.Request, c door.Caller) error {
-	return switchRule(w, r, c, s.Desk.SwitchRuleOn, "rule_on")
+	return s.switchRule(w, r, c, s.Desk.SwitchRuleOn, "rule_on")
 }
 
-func switchRule(w http.ResponseWriter, r *http.Request, c door.Caller, do func(ctx context.Context, who desk.Who, id, reason string) error, done string) error {
+func (s *Server) switchRule(w http.ResponseWriter, r *http.Request, c door.Caller, do func(ctx context.Context, who desk.Who, id, reason string) error, done string) error {
 	if err := form(r); err != nil {
 		return err
 	}
 	id := r.PathValue("id")
 	if err := do(r.Context(), c.Who, id, r.PostForm.Get("reason")); err != nil {
 		return err
+	}
+	if _, err := s.Desk.Rule(r.Context(), c.Who, id); fault.Is(err, fault.NotFound) { // only its switch was left of it
+		return back(w, r, "/rules", done)
 	}
 	return back(w, r, "/rules/"+url.PathEscape(id), done)
 }

@@ -57,6 +57,23 @@ func TestSwitchRule(t *testing.T) {
 	wants(t, "refused", lead.Get("/rules/5a3d1c00-0000-4000-8000-000000000007"), 200, "Refused", "It counts with a pipe", "", "/off\"")
 }
 
+// A rule that is off and then goes from its set is not forgotten: the switch is
+// shown, and can be turned.
+func TestSwitchedOffAndGone(t *testing.T) {
+	s := webtest.New(t)
+	c := s.As(t, "chen.yj")
+	c.Lang = "en"
+	s.Missing = "rules/windows/process_creation/svchost_child.yml"
+	wants(t, "read anew", c.Post("/rules", nil), http.StatusSeeOther)
+	wants(t, "in the list", c.Get("/rules?state=off"), 200, "Program In ProgramData", "No set has this rule any more")
+	page := "/rules/" + webtest.RuleOff
+	wants(t, "its page", c.Get(page), 200, "No set has this rule any more", `action="`+page+`/on"`, "", "/rules/try?id=")
+	if a := c.Post(page+"/on", url.Values{"reason": {"it has gone"}}); a.Status != http.StatusSeeOther || a.Header.Get("Location") != "/rules?done=rule_on" {
+		t.Errorf("on: %d %s", a.Status, a.Header.Get("Location"))
+	}
+	wants(t, "forgotten", c.Get(page), 404)
+}
+
 // The list is narrowed by state, level and set, ordered, and exported as it is
 // shown; rules of Citywall's own have a Chinese title on Chinese pages.
 func TestRuleList(t *testing.T) {

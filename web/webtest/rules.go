@@ -5,6 +5,7 @@ package webtest
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -123,7 +124,9 @@ func (s *Site) rules(t testing.TB, ctx context.Context, findings *detectdb.Store
 	at := Now.Add(-6 * time.Hour)
 	b, err := rulebook.Open(ctx, rulebook.Config{
 		Sets: func() ([]sigma.Set, func(), error) {
-			return []sigma.Set{{Name: "citywall", FS: ownrules.FS}, {Name: community, FS: communityRules}}, func() {}, nil
+			theirs := maps.Clone(communityRules)
+			delete(theirs, s.Missing)
+			return []sigma.Set{{Name: "citywall", FS: ownrules.FS}, {Name: community, FS: theirs}}, func() {}, nil
 		},
 		Detectors: detectors, Store: findings,
 		Licences: map[string]string{"citywall": "Apache-2.0", rulebook.Behaviour: "Apache-2.0"},

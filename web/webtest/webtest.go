@@ -92,6 +92,7 @@ type Site struct {
 	Device   string            // id of the hospital's domain controller in the inventory
 	Drawing  string            // id of a drawing that waits to be accepted
 	Counted  string            // id of a finding of a rule that counts records
+	Missing  string            // a file of the community's rules that is not there when rules are read
 	IDs      map[string]string // engine's id → record id
 	Dir      string
 	ahead    atomic.Int64 // how far the site's clock is ahead of Now, ns
