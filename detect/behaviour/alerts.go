@@ -20,7 +20,7 @@ const (
 	alertLambda = 0.3
 	alertMost   = 256 // alerts remembered of one machine
 	alertHosts  = 40_000
-	alertHeavy  = 1 << 20
+	alertHeavy  = 1 << 19
 	alertFloor  = 300 // alerts of one machine in a minute below which nothing is said
 	alertPause  = 15 * time.Minute
 )

@@ -21,7 +21,7 @@ const (
 	tunnelEntropy = 3.2 // bits of one character of them, together
 	tunnelPairs   = 20_000
 	tunnelMost    = 128 // names remembered of one domain in a window
-	tunnelHeavy   = 1 << 20
+	tunnelHeavy   = 1 << 19
 	tunnelCommon  = 8   // hosts that ask so below one domain: it is a service of many
 	tunnelShape   = 0.9 // share of the names that are fingerprints of files
 )
