@@ -93,7 +93,7 @@ when it began, how it went, and what to cut off.` + exits,
 		return fault.New(fault.Invalid, "%w; see citywall %s --help", err, c.Name())
 	})
 	root.AddCommand(
-		newDemo(io), newInvestigate(io), newHunt(io), newLogs(io), newServe(io), newExercise(io), newSearch(io), newDuty(io), newSource(io), newAsset(io), newRules(io), newAudit(io), newHold(io), newCase(io), newBackup(io), newConfig(io), newVersion(io), newBench(io),
+		newDemo(io), newInvestigate(io), newHunt(io), newLogs(io), newServe(io), newExercise(io), newSearch(io), newDuty(io), newSource(io), newAsset(io), newRules(io), newAudit(io), newHold(io), newCase(io), newFamily(io), newBackup(io), newConfig(io), newVersion(io), newBench(io),
 	)
 	root.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
