@@ -102,7 +102,9 @@ func (s *Store) appendTx(ctx context.Context, b eventstore.Batch) (made, error) 
 				return m, err
 			}
 			m.tables = append(m.tables, t)
+			s.filters[t] = new(idFilter)
 		}
+		s.remember(t, byTable[t])
 		if err := s.fill(ctx, t, byTable[t], rows); err != nil {
 			return m, fmt.Errorf("fill %s: %w", t, err)
 		}

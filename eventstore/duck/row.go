@@ -41,44 +41,56 @@ const keptText = 16 << 20 // bytes
 
 // rows are the events of a batch on their way into rows.
 type rows struct {
-	done chan struct{}
-	c    *encoder
-	err  error // of the event at: the rows before it are there
-	at   int
+	c      *encoder
+	values []driver.Value // the memory of all rows
+	ready  chan int       // how many are there
+	n      int            // that are known to be there
+	err    error          // of the row n, once ready is closed
 }
 
+// stride is after how many rows their number is told.
+const stride = 256
+
 // start encodes events on another processor. The encoder may not be used again
-// before row or free returns.
+// before free returns.
 func (c *encoder) start(events []*event.Event, caseID string) *rows {
-	r := &rows{done: make(chan struct{}), c: c}
+	n := len(events) * len(columns)
+	c.values = slices.Grow(c.values[:0], n) // it does not move from here on
+	c.text = c.text[:0]
+	r := &rows{c: c, values: c.values[:n], ready: make(chan int, len(events)/stride+1)}
 	go func() {
-		defer close(r.done)
-		c.values = slices.Grow(c.values[:0], len(events)*len(columns))
-		c.text = c.text[:0]
+		defer close(r.ready)
 		for i, e := range events {
 			if r.err = c.encode(e, caseID); r.err != nil {
-				r.at = i
+				r.ready <- i
 				return
+			}
+			if (i+1)%stride == 0 || i+1 == len(events) {
+				r.ready <- i + 1
 			}
 		}
 	}()
 	return r
 }
 
-// row returns the row of the i-th event in the order of columns. It is valid
-// until free.
+// row returns the row of the i-th event in the order of columns, as soon as it is
+// there. It is valid until free.
 func (r *rows) row(i int) ([]driver.Value, error) {
-	<-r.done
-	if r.err != nil && i >= r.at {
-		return nil, r.err
+	for i >= r.n {
+		n, more := <-r.ready
+		if !more {
+			return nil, r.err
+		}
+		r.n = n
 	}
-	return r.c.values[i*len(columns) : (i+1)*len(columns)], nil
+	return r.values[i*len(columns) : (i+1)*len(columns)], nil
 }
 
 // free lets go of the events.
 func (r *rows) free() {
-	<-r.done
-	clear(r.c.values)
+	for range r.ready {
+	}
+	clear(r.values)
 	if cap(r.c.text) > keptText {
 		r.c.text = nil
 	}

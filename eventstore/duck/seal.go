@@ -93,9 +93,11 @@ func (s *Store) freeze(ctx context.Context, due time.Time) ([]table, error) {
 				t.frozen = true
 				s.tables[t.name] = t
 				if t.day.IsZero() {
-					if err := s.makeTable(ctx, s.freeName(time.Time{}), time.Time{}); err != nil {
+					name := s.freeName(time.Time{})
+					if err := s.makeTable(ctx, name, time.Time{}); err != nil {
 						return err
 					}
+					s.filters[name] = new(idFilter)
 				}
 			}
 			return nil

@@ -48,16 +48,17 @@ type Store struct {
 
 	// mu is held by the one writer, so by Append and the last step of Seal and
 	// LetGo.
-	mu     sync.Mutex
-	w      *sql.Conn        // the writer connection
-	enc    encoder          //
-	tables map[string]table // hot tables by name
-	files  []file           // sealed files, in the order of their paths
-	at     progress         // how far the store has come
-	mark   *mark            //
-	stale  bool             // a commit failed: tables must be read again
-	rotten string           // a damaged hot file that was set aside, until salvage has read it
-	pruned time.Time        // UTC day on which applied was last pruned
+	mu      sync.Mutex
+	w       *sql.Conn            // the writer connection
+	enc     encoder              //
+	tables  map[string]table     // hot tables by name
+	files   []file               // sealed files, in the order of their paths
+	filters map[string]*idFilter // ids of hot tables, where all are known
+	at      progress             // how far the store has come
+	mark    *mark                //
+	stale   bool                 // a commit failed: tables must be read again
+	rotten  string               // a damaged hot file that was set aside, until salvage has read it
+	pruned  time.Time            // UTC day on which applied was last pruned
 
 	// poolMu guards the connections of readers.
 	poolMu sync.Mutex
@@ -169,6 +170,9 @@ func (s *Store) open(ctx context.Context) error {
 		}
 	}
 	s.writeMark()
+	if err := s.filterEmpty(ctx); err != nil {
+		return err
+	}
 	return s.tidy(ctx)
 }
 
@@ -289,6 +293,9 @@ func (s *Store) revive(ctx context.Context) error {
 			return err
 		}
 		s.writeMark()
+	}
+	if err := s.filterEmpty(ctx); err != nil {
+		return err
 	}
 	s.lame.Store(false)
 	return nil

@@ -23,7 +23,8 @@ import (
 // Ids are random, so an index over them costs more than the whole ingest and
 // no zone map helps. But a record that comes again comes with its time, and
 // tables are filled about in the order of time. So the batch is cut where its
-// times have gaps, and only the row groups that overlap its pieces are read.
+// times have gaps, and only the row groups that overlap its pieces are read; and
+// only ids are looked for that a table may have, see idFilter.
 const (
 	pieceGap  = time.Minute // times further apart than this are two pieces
 	maxPieces = 16          // more would cost more to plan than they save
@@ -41,6 +42,8 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 	in := make(map[identityKey]bool, len(b.Events))
 	var timed, untimed []string
 	var times []time.Time
+	whole, _ := s.whole(s.files)
+	maybe := s.suspects(whole)
 	for i, e := range b.Events {
 		k := identityKey{e.Realm, e.ID}
 		if in[k] {
@@ -49,7 +52,11 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 		in[k] = true
 		p := placed{e, i, eventstore.When(e)}
 		out = append(out, p)
-		if eventstore.Timed(e.Time) {
+		hasTime := eventstore.Timed(e.Time)
+		if !maybe.may(p, k, hasTime) {
+			continue
+		}
+		if hasTime {
 			timed, times = append(timed, e.ID.String()), append(times, p.when)
 		} else {
 			untimed = append(untimed, e.ID.String())
@@ -62,8 +69,7 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 		tables := slices.DeleteFunc(s.tableList(), func(t table) bool {
 			return !slices.ContainsFunc(ps, func(p piece) bool { return t.holds(p.from, p.to.Add(1)) })
 		})
-		files, _ := s.whole(s.files)
-		files = slices.DeleteFunc(slices.Clone(files), func(f file) bool {
+		files := slices.DeleteFunc(slices.Clone(whole), func(f file) bool {
 			return !slices.ContainsFunc(ps, func(p piece) bool { return f.holds(p.from, p.to.Add(1)) })
 		})
 		if err := s.findKnown(ctx, known, tables, files, w); err != nil {
@@ -75,8 +81,7 @@ func (s *Store) unseen(ctx context.Context, b eventstore.Batch) ([]placed, error
 		// when it comes again: look everywhere.
 		w := lookup(b.Case, untimed)
 		w.add("NOT timed")
-		files, _ := s.whole(s.files)
-		files = slices.DeleteFunc(slices.Clone(files), func(f file) bool { return f.untimed == 0 })
+		files := slices.DeleteFunc(slices.Clone(whole), func(f file) bool { return f.untimed == 0 })
 		if err := s.findKnown(ctx, known, s.tableList(), files, w); err != nil {
 			return nil, err
 		}
