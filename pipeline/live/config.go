@@ -14,7 +14,7 @@ import (
 // Config is what an operator may change.
 type Config struct {
 	Realm     asset.Realm   `yaml:"realm"`      // whose events are correlated here
-	Workers   int           `yaml:"workers"`    // that decode; 0: one for each processor
+	Workers   int           `yaml:"workers"`    // that decode; 0: one for each processor but one, which the store has
 	Linger    time.Duration `yaml:"linger"`     // an event waits at most so long for company when it is quiet
 	MaxEvents int           `yaml:"max_events"` // of one batch, when it is busy
 	MaxBytes  int           `yaml:"max_bytes"`  // raw, of one batch
@@ -74,5 +74,5 @@ func (c Config) workers() int {
 	if c.Workers > 0 {
 		return c.Workers
 	}
-	return runtime.GOMAXPROCS(0)
+	return max(1, runtime.GOMAXPROCS(0)-1)
 }
