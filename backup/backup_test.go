@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -143,10 +144,13 @@ func TestFlippedByte(t *testing.T) {
 		if err != nil || len(whole) == 0 {
 			continue
 		}
-		for range 8 {
+		for i := range 8 {
 			b := append([]byte(nil), whole...)
-			n := r.IntN(len(b))
-			b[n] ^= 1 << r.IntN(8)
+			n, bit := r.IntN(len(b)), r.IntN(8)
+			if i == 0 && filepath.Base(f) == signatureFile {
+				n, bit = bytes.Index(b, []byte(`"sig"`))+2, 5 // the key "sIg" is "sig" to encoding/json
+			}
+			b[n] ^= 1 << bit
 			if err := os.WriteFile(f, b, 0o600); err != nil {
 				t.Fatal(err)
 			}

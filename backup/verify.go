@@ -41,6 +41,10 @@ func signManifest(b []byte, key ed25519.PrivateKey) ([]byte, error) {
 		Key: base64.StdEncoding.EncodeToString(key.Public().(ed25519.PublicKey)),
 		Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(key, append([]byte(signDomain), b...))),
 	}
+	return s.encode()
+}
+
+func (s signature) encode() ([]byte, error) {
 	out, err := json.Marshal(s)
 	return append(out, '\n'), err
 }
@@ -189,8 +193,13 @@ func checkSignature(dir string, raw []byte, key ed25519.PublicKey) (ed25519.Publ
 	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("the signature cannot be read: %w", err)
 	}
-	by, err1 := base64.StdEncoding.DecodeString(s.Key)
-	sig, err2 := base64.StdEncoding.DecodeString(s.Sig)
+	// JSON and base64 have several spellings of one thing. Only the one that is
+	// written counts, so that no byte of the file can change unseen.
+	if same, err := s.encode(); err != nil || !bytes.Equal(same, b) {
+		return nil, errors.New("the signature is not as it was written")
+	}
+	by, err1 := base64.StdEncoding.Strict().DecodeString(s.Key)
+	sig, err2 := base64.StdEncoding.Strict().DecodeString(s.Sig)
 	if err1 != nil || err2 != nil || len(by) != ed25519.PublicKeySize {
 		return nil, errors.New("the signature cannot be read")
 	}

@@ -36,7 +36,7 @@ import (
 
 var (
 	zero = time.Date(2026, 10, 20, 1, 2, 3, 456700, time.UTC)
-	same = gocmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})}
+	same = gocmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreUnexported(event.Event{})}
 )
 
 func ev(i int) *event.Event {

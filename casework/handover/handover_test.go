@@ -44,7 +44,7 @@ var (
 	trusted = []Trusted{{Name: "a stranger", Key: ed25519.NewKeyFromSeed(make([]byte, 32)).Public().(ed25519.PublicKey)}, {Name: "digital bureau", Key: key.Public().(ed25519.PublicKey)}}
 	zero    = time.Date(2026, 10, 20, 1, 2, 3, 456789000, time.UTC)
 	env     = Envelope{From: asset.City, To: asset.Police, Sender: "陳組長 (chen)", Reason: "涉及刑責", Time: zero}
-	same    = gocmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})}
+	same    = gocmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}), cmpopts.IgnoreUnexported(event.Event{})}
 )
 
 func record(i int) *event.Event {
