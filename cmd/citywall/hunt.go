@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"time"
@@ -36,7 +37,7 @@ type huntOptions struct {
 	behaviour bool
 
 	lang, zone, from, to, last, min string
-	levels                          []string
+	levels, house                   []string
 }
 
 func newHunt(io streams) *cobra.Command {
@@ -93,6 +94,7 @@ Exit codes: 0 read wholly, 1 failed, 2 wrong usage, 3 some input could not be re
 	f.StringVar(&o.last, "last", "", "the last 30d, 12h ... before the newest time given by --to, or now")
 	f.BoolVar(&o.carve, "include-carved", false, "also records recovered from slack; they are marked, and count in no correlation")
 	f.BoolVar(&o.behaviour, "behaviour", false, "also what detectors of behaviour say, as marked lines; sorts the records they ask for on disk")
+	f.StringSliceVar(&o.house, "house", nil, "public networks of the house, which --behaviour takes as inside: 203.0.113.0/24")
 	f.StringVar(&o.zone, "zone", "Asia/Taipei", "of times in CSV and HTML, and of times that are written without one")
 	f.BoolVar(&o.form.Full, "full-names", false, "levels and channels in CSV by their full names")
 	f.BoolVar(&o.form.BOM, "bom", false, "begin CSV with a byte order mark, for spreadsheets that want it")
@@ -205,6 +207,10 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 	if err := o.settle(time.Now()); err != nil {
 		return err
 	}
+	house, err := networks(o.house)
+	if err != nil {
+		return err
+	}
 	sets, done, err := ruleSets(o.rules, len(o.rules) == 0 || o.own)
 	if err != nil {
 		return err
@@ -223,7 +229,7 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 	opt := file.Options{Realm: asset.Police, Carve: o.carve, Stdin: st.in, Zone: o.form.Zone, Progress: bar.at}
 	var stats []file.Stat
 	res, err := hunt.Hunt(ctx, hunt.Options{
-		Engine: engine, Filter: o.filter, All: o.form.Profile == "all-field-info", Behaviour: o.behaviour,
+		Engine: engine, Filter: o.filter, All: o.form.Profile == "all-field-info", Behaviour: o.behaviour, Ours: house,
 		Read: func(ctx context.Context, emit format.Emit) (_ []incident.SourceStat, err error) {
 			stats, err = file.Read(ctx, paths, opt, emit)
 			return sourceStats(stats), err
@@ -254,4 +260,21 @@ func runHunt(ctx context.Context, st streams, paths []string, o huntOptions) (er
 		}
 	}
 	return tellUnread(st, stats)
+}
+
+// networks reads addresses and networks.
+func networks(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, aerr := netip.ParseAddr(s)
+			if aerr != nil {
+				return nil, fault.New(fault.Invalid, "--house %q: want a network such as 203.0.113.0/24, or an address", s)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }

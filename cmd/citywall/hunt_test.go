@@ -97,3 +97,13 @@ func table(t *testing.T, name string) [][]string {
 	}
 	return rows
 }
+
+func TestNetworks(t *testing.T) {
+	got, err := networks([]string{"203.0.113.7/24", "2001:db8::1", "198.51.100.9"})
+	if err != nil || len(got) != 3 || got[0].String() != "203.0.113.0/24" || got[1].String() != "2001:db8::1/128" || got[2].String() != "198.51.100.9/32" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := networks([]string{"203.0.113.0/33"}); err == nil {
+		t.Error("a network that cannot be was taken")
+	}
+}
