@@ -4,6 +4,7 @@
 package report
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -34,23 +35,29 @@ var columns = []string{
 	"victim_kind", "ransom_twd", "origin", "payment_method", "paid", "pattern", "cause",
 }
 
-// Read reads a CSV file of cases, whose first line names the columns. One of
-// accepted_at (RFC 3339) and accepted_roc is needed; where a line has both they
-// must be the same day in Taipei. A line that does not say what it should is
-// skipped and reported: it hides no other.
+// maxLine bounds a line of a file of cases.
+const maxLine = 1 << 20 // bytes
+
+// Read reads a CSV file of cases, whose first line names the columns; a case is a
+// line. One of accepted_at (RFC 3339) and accepted_roc is needed; where a line has
+// both they must be the same day in Taipei. A line that does not say what it
+// should is skipped and reported: it hides no other, whatever its quotes are.
 func Read(r io.Reader) ([]Row, []Skipped, error) {
-	in := csv.NewReader(r)
-	in.FieldsPerRecord = -1
-	head, err := in.Read()
-	if errors.Is(err, io.EOF) {
+	in := bufio.NewScanner(r)
+	in.Buffer(nil, maxLine)
+	if !in.Scan() {
+		if err := in.Err(); err != nil {
+			return nil, nil, fault.New(fault.Invalid, "read the names of the columns: %w", err)
+		}
 		return nil, nil, fault.New(fault.Invalid, "the file of cases is empty: its first line must name the columns")
 	}
+	head, err := fields(strings.TrimPrefix(in.Text(), "\ufeff"))
 	if err != nil {
 		return nil, nil, fault.New(fault.Invalid, "read the names of the columns: %w", err)
 	}
 	at := map[string]int{}
 	for i, name := range head {
-		name = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))
+		name = strings.TrimSpace(name)
 		if _, twice := at[name]; twice && slices.Contains(columns, name) {
 			return nil, nil, fault.New(fault.Invalid, "the column %s stands twice in the file of cases", name)
 		}
@@ -63,36 +70,46 @@ func Read(r io.Reader) ([]Row, []Skipped, error) {
 	}
 	var rows []Row
 	var skipped []Skipped
-	for {
-		rec, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, skipped, nil
-		}
-		var p *csv.ParseError
-		if errors.As(err, &p) {
-			skipped = append(skipped, Skipped{Line: p.Line, Reason: p.Err.Error()})
+	for line := 2; in.Scan(); line++ {
+		if strings.TrimSpace(in.Text()) == "" {
 			continue
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("read cases: %w", err)
 		}
 		if len(rows) >= maxRows {
 			return nil, nil, fault.New(fault.Invalid, "the file has more than %d cases", maxRows)
 		}
-		line, _ := in.FieldPos(0)
+		rec, err := fields(in.Text())
 		get := func(name string) string {
 			if i, ok := at[name]; ok && i < len(rec) {
 				return strings.TrimSpace(rec[i])
 			}
 			return ""
 		}
-		row, err := parse(get)
+		var row Row
+		if err == nil {
+			row, err = parse(get)
+		}
 		if err != nil {
 			skipped = append(skipped, Skipped{Line: line, Case: get("case_no"), Reason: err.Error()})
 			continue
 		}
 		rows = append(rows, row)
 	}
+	if err := in.Err(); err != nil {
+		return nil, nil, fault.New(fault.Invalid, "read line %d of the file of cases: %w", len(rows)+len(skipped)+2, err)
+	}
+	return rows, skipped, nil
+}
+
+// fields are the fields of one line.
+func fields(line string) ([]string, error) {
+	in := csv.NewReader(strings.NewReader(line))
+	in.FieldsPerRecord = -1
+	rec, err := in.Read()
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		return rec, fmt.Errorf("its quotes are not in order, at byte %d: %w", p.Column, p.Err)
+	}
+	return rec, err
 }
 
 func parse(get func(string) string) (Row, error) {

@@ -122,6 +122,7 @@ func TestReadSkipsWhatItCannotRead(t *testing.T) {
 		"A4,,2026/01/01,,,private,,overseas,crypto,no,encryption,capacity\n" + // the wrong calendar
 		"A5,,113.1.1,,,privat,,overseas,crypto,no,encryption,capacity\n" + // no such kind
 		"A6,,113.1.1,,,,many,,,,,\n" + // no amount
+		"A\",\"113.1.1,,,,,\n" + // quotes that never close
 		"A7,,１１３.１.１,,,,\"5,000,000\",,,,,\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +130,7 @@ func TestReadSkipsWhatItCannotRead(t *testing.T) {
 	if len(rows) != 2 || rows[0].Case != "A1" || rows[1].Case != "A7" || rows[1].Ransom != 5_000_000 || rows[0].Ransom != -1 {
 		t.Errorf("rows: %+v", rows)
 	}
-	hints := []string{"accepted_roc says 112/12/31", "does not say when", "is 115", "private, public", "whole number"}
+	hints := []string{"accepted_roc says 112/12/31", "does not say when", "is 115", "private, public", "whole number", "quotes"}
 	if len(skipped) != len(hints) {
 		t.Fatalf("skipped: %+v", skipped)
 	}
