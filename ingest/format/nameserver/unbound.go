@@ -101,7 +101,7 @@ func unbound(s string, e *event.Event) {
 	case strings.HasPrefix(text, "rpz: applied "): // [tag] trigger zone-action 10.1.9.4@5000 name class type
 		e.Service = "rpz"
 		n := len(w)
-		if n >= 6 && client(w[n-4], f) {
+		if n >= 7 && client(w[n-4], f) { // the action at least stands before it
 			asked(w[n-3:], f)
 			f.Add("rpz_action", w[n-5])
 			f.Add("rpz_rule", strings.Join(w[2:n-5], " "))
