@@ -99,5 +99,5 @@ type Event struct {
 	Raw         []byte        // the record as received (text formats) or its canonical JSON (binary formats)
 	Origin      Origin
 
-	view *View // see Read
+	view *View // see KeepViews
 }

@@ -15,10 +15,10 @@ func (e *Event) View() View {
 	return v
 }
 
-// Read works out the views of events and keeps them, for those whom several
+// KeepViews works out the views of events and keeps them, for those whom several
 // readers ask one after the other. From then on nothing that a view follows from
 // may change: product, fields and channel.
-func Read(events []*Event) {
+func KeepViews(events []*Event) {
 	views := make([]View, len(events))
 	for i, e := range events {
 		e.look(&views[i])

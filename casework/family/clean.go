@@ -14,15 +14,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxNote bounds what is read of a note: they are pages, not books.
-const maxNote = 1 << 20 // bytes
+// MaxNote bounds what is read of a note: they are pages, not books.
+const MaxNote = 1 << 20 // bytes
 
 // Decode turns a note as it lies on disk into text: UTF-16 with or without its
 // mark, UTF-8, or else bytes of which only ASCII is kept. Markup and scripts are
 // taken out. Nothing of it is ever rendered.
 func Decode(b []byte) string {
-	if len(b) > maxNote {
-		b = b[:maxNote]
+	if len(b) > MaxNote {
+		b = b[:MaxNote]
 	}
 	s := decode(b)
 	if low := strings.ToLower(s[:min(len(s), 4096)]); strings.Contains(low, "<html") || strings.Contains(low, "<!doctype") || strings.Contains(low, "<body") || strings.Contains(low, "<head") {
@@ -91,14 +91,16 @@ func wide(b []byte, big bool) string {
 	return string(utf16.Decode(u))
 }
 
-// Contacts are ways to reach those who wrote a note. Lower case, but for
-// wallets, whose case is part of them.
+var mailAddress = regexp.MustCompile(`(?i)[a-z0-9._+-]{2,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,3}\.[a-z]{2,12}`)
+
+// contacts are ways to reach those who wrote a note. They are kept in lower case,
+// but for wallets, whose case is part of them.
 var contacts = []struct {
 	kind string
 	find *regexp.Regexp
 	fold bool
 }{
-	{"mail", regexp.MustCompile(`(?i)[a-z0-9._+-]{2,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,3}\.[a-z]{2,12}`), true},
+	{"mail", mailAddress, true},
 	{"onion", regexp.MustCompile(`(?i)\b(?:[a-z2-7]{56}|[a-z2-7]{16})\.onion\b`), true},
 	{"tox", regexp.MustCompile(`(?i)\b[0-9a-f]{76}\b`), true},
 	{"session", regexp.MustCompile(`(?i)\b05[0-9a-f]{64}\b`), true},
@@ -107,8 +109,8 @@ var contacts = []struct {
 	{"site", regexp.MustCompile(`(?i)\bhttps?://[a-z0-9.-]{4,100}`), true},
 }
 
-// everyones are places that any note may name: they say nothing of its writer.
-var everyones = []string{
+// commonSites are places that any note may name: they say nothing of its writer.
+var commonSites = []string{
 	"torproject.org", "localbitcoins.com", "coinbase.com", "bitcoin.org", "blockchain.info", "blockchain.com", "coindesk.com", "buybitcoinworldwide.com", "paxful.com",
 	"google.com", "wikipedia.org", "youtube.com", "protonmail.com", "proton.me", "tutanota.com", "tox.chat", "getsession.org", "telegram.org", "qtox.github.io", "github.com",
 	"w3.org", "googleapis.com", "icq.com", "microsoft.com", "mozilla.org", "gdpr.eu", "europa.eu", "file.io", "temp.sh", "sonar.im", "bestchange.com", "kraken.com", "binance.com",
@@ -125,7 +127,7 @@ func findContacts(s string) []contact {
 				v = strings.ToLower(v)
 			}
 			v = strings.TrimRight(v, ".-")
-			common := slices.ContainsFunc(everyones, func(e string) bool {
+			common := slices.ContainsFunc(commonSites, func(e string) bool {
 				return strings.HasSuffix(v, "."+e) || strings.HasSuffix(v, "/"+e)
 			})
 			if x := (contact{c.kind, v}); !common && !slices.Contains(out, x) {
@@ -141,7 +143,7 @@ var masks = []struct {
 	find *regexp.Regexp
 	word string
 }{
-	{regexp.MustCompile(`(?i)[a-z0-9._+-]{2,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,3}\.[a-z]{2,12}`), " xmail "},
+	{mailAddress, " xmail "},
 	{regexp.MustCompile(`(?i)(?:https?://)?\b[a-z2-7]{16,56}\.onion\b\S{0,300}`), " xonion "},
 	{regexp.MustCompile(`(?i)\bhttps?://\S{1,300}|\bwww\.\S{1,300}`), " xurl "},
 	{regexp.MustCompile(`\b[0-9a-fA-F]{16,}\b|[A-Za-z0-9+/=_-]{32,}`), " xid "},

@@ -118,7 +118,7 @@ func (x *Index) byText(s string, say func(int, Evidence)) {
 	near := make([]float64, len(x.families))
 	for _, n := range x.notes {
 		best[n.family] = max(best[n.family], cosine(v, n.vector))
-		near[n.family] = max(near[n.family], jaccard(sh, n.shingl))
+		near[n.family] = max(near[n.family], jaccard(sh, n.shingles))
 	}
 	for i := range best {
 		if c := best[i]; c > textFloor {

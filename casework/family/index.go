@@ -29,9 +29,9 @@ type Index struct {
 }
 
 type note struct {
-	family int
-	vector vector
-	shingl map[uint64]bool
+	family   int
+	vector   vector
+	shingles map[uint64]bool
 }
 
 // vocabulary numbers terms.

@@ -82,8 +82,8 @@ func LoadNotes(b *Base, z *zip.Reader, index io.Reader, source string) (Loaded, 
 		case f == nil:
 			skip("the archive has no entry %q", entry)
 			continue
-		case f.UncompressedSize64 > maxNote:
-			skip("%q has %d bytes, more than the %d of a note", entry, f.UncompressedSize64, maxNote)
+		case f.UncompressedSize64 > MaxNote:
+			skip("%q has %d bytes, more than the %d of a note", entry, f.UncompressedSize64, MaxNote)
 			continue
 		case l.Notes >= maxNotes:
 			return l, fault.New(fault.Invalid, "more than %d notes", maxNotes)
@@ -109,7 +109,7 @@ func readEntry(f *zip.File) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, maxNote))
+	return io.ReadAll(io.LimitReader(r, MaxNote))
 }
 
 // LoadClusters adds families from JSON: {"families":[{"name","synonyms",
@@ -160,7 +160,7 @@ func LoadClusters(b *Base, r io.Reader, source string) (Loaded, error) {
 			f.Extensions = append(f.Extensions, e)
 		}
 		for _, t := range texts {
-			if len(t) <= maxNote {
+			if len(t) <= MaxNote {
 				f.Notes = append(f.Notes, Note{Text: t})
 				l.Notes++
 			}

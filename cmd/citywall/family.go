@@ -125,7 +125,7 @@ func readNote(in io.Reader, path string) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	b, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	b, err := io.ReadAll(io.LimitReader(in, family.MaxNote))
 	if err == nil && len(b) == 0 {
 		return nil, fault.New(fault.Invalid, "the note is empty")
 	}

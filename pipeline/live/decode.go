@@ -43,7 +43,7 @@ func (l *Live) decode(ctx context.Context, packs []queue.Delivery, out chan<- *b
 	parallel(l.cfg.workers(), len(ms), func(i int) {
 		if ms[i].Blob == nil {
 			decoded[i] = l.message(ctx, ms[i])
-			event.Read(decoded[i]) // the store, the detectors and correlation all ask
+			event.KeepViews(decoded[i]) // the store, the detectors and correlation all ask
 		}
 	})
 	l.st.busy.decode.Add(int64(time.Since(begin)))
@@ -277,7 +277,7 @@ func (l *Live) blob(ctx context.Context, m *queue.Message, packs []queue.Deliver
 		if len(events) == 0 {
 			return nil
 		}
-		event.Read(events)
+		event.KeepViews(events)
 		b := &batch{id: fmt.Sprintf("%s/%d", idOf([]*queue.Message{m}), part), seq: lowest(packs), events: events}
 		for range events {
 			b.from = append(b.from, m)
