@@ -13,7 +13,6 @@ package behave
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -276,41 +275,21 @@ type Told struct {
 // Run plays everything, so many at a time, and adds up. told may be nil; it is
 // called by one goroutine at a time.
 func Run(ctx context.Context, plays []noise.Play, workers int, told func(Told)) (Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	names := detectorNames()
 	all := make([]heard, len(plays))
-	next := make(chan int)
-	var wg sync.WaitGroup
 	var mu sync.Mutex // guards told
-	for range max(1, workers) {
-		wg.Go(func() {
-			for i := range next {
-				h, err := listen(ctx, plays[i], names, func(f *detect.Finding, hit bool) {
-					if told != nil {
-						mu.Lock()
-						defer mu.Unlock()
-						told(Told{plays[i], *f, hit})
-					}
-				})
-				if err != nil {
-					cancel(fmt.Errorf("play %s: %w", plays[i].Name(), err))
-					continue
-				}
-				all[i] = h
+	err := noise.Each(ctx, plays, workers, func(ctx context.Context, i int) (err error) {
+		all[i], err = listen(ctx, plays[i], names, func(f *detect.Finding, hit bool) {
+			if told != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				told(Told{plays[i], *f, hit})
 			}
 		})
-	}
-	for i := range plays {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-		}
-	}
-	close(next)
-	wg.Wait()
-	if ctx.Err() != nil {
-		return Result{}, context.Cause(ctx)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	return tally(plays, all), nil
 }

@@ -191,25 +191,40 @@ func Run(ctx context.Context, sets []sigma.Set, plays []Play, workers int, told 
 	if err != nil {
 		return Result{}, err
 	}
+	heard := make([]Heard, len(plays))
+	var mu sync.Mutex // guards told
+	err = Each(ctx, plays, workers, func(ctx context.Context, i int) error {
+		h, err := Listen(ctx, sets, plays[i], nil)
+		if err != nil {
+			return err
+		}
+		heard[i] = h
+		if told != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			told(h)
+		}
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	r := tally(e.Rules(), heard)
+	r.Took = time.Since(began)
+	return r, nil
+}
+
+// Each calls f for every play, so many at a time. The first error ends it.
+func Each(ctx context.Context, plays []Play, workers int, f func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	heard := make([]Heard, len(plays))
 	next := make(chan int)
 	var wg sync.WaitGroup
-	var mu sync.Mutex // guards told
 	for range max(1, workers) {
 		wg.Go(func() {
 			for i := range next {
-				h, err := Listen(ctx, sets, plays[i], nil)
-				if err != nil {
+				if err := f(ctx, i); err != nil {
 					cancel(fmt.Errorf("play %s: %w", plays[i].Name(), err))
-					continue
-				}
-				heard[i] = h
-				if told != nil {
-					mu.Lock()
-					told(h)
-					mu.Unlock()
 				}
 			}
 		})
@@ -222,12 +237,7 @@ func Run(ctx context.Context, sets []sigma.Set, plays []Play, workers int, told 
 	}
 	close(next)
 	wg.Wait()
-	if ctx.Err() != nil {
-		return Result{}, context.Cause(ctx)
-	}
-	r := tally(e.Rules(), heard)
-	r.Took = time.Since(began)
-	return r, nil
+	return context.Cause(ctx)
 }
 
 // tally adds up, the noisiest rule first.
