@@ -39,14 +39,23 @@ type Family struct {
 // Base is what is known of families.
 type Base struct {
 	Families []Family `json:"families"`
+
+	at map[string]int // of Families, by folded name; see Add
 }
 
 // Add puts a family in, joined to the one of its name if there is one: aliases,
 // extensions, names and notes that are new are added.
 func (b *Base) Add(f Family) {
+	if b.at == nil || len(b.at) != len(b.Families) { // read, or put together by hand
+		b.at = make(map[string]int, len(b.Families)+1)
+		for i, o := range b.Families {
+			b.at[fold(o.Name)] = i
+		}
+	}
 	key := fold(f.Name)
-	i := slices.IndexFunc(b.Families, func(o Family) bool { return fold(o.Name) == key })
-	if i < 0 {
+	i, known := b.at[key]
+	if !known {
+		b.at[key] = len(b.Families)
 		b.Families = append(b.Families, f)
 		return
 	}

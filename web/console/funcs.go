@@ -243,7 +243,7 @@ func rocText(l text.Lang, p time.Time) string {
 	if l == text.En {
 		return fmt.Sprintf("%s (ROC %d)", p.Format("2006-01-02"), p.Year()-1911)
 	}
-	return fmt.Sprintf("%d年%d月%d日", p.Year()-1911, p.Month(), p.Day())
+	return casework.FormatROCLong(p)
 }
 
 // rocDay is a day with its weekday, without a time.
